@@ -1,0 +1,365 @@
+//! Core configurations: the named ones of `configs.toml`, or a file of the same shape.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde::Deserialize;
+
+use crate::{Accumulator, ContractError, Encoding, Format, Formats};
+
+/// The text of the named configurations, embedded so that an installed binary needs no files.
+pub const NAMED: &str = include_str!("../configs.toml");
+
+/// How operands move through the array.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Dataflow {
+    /// B stays in the PEs; A moves right, partial sums move down.
+    WeightStationary,
+}
+
+impl Dataflow {
+    /// The name used in configurations.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::WeightStationary => "weight_stationary",
+        }
+    }
+}
+
+/// One legal core.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CoreConfig {
+    /// Its name: the table's key.
+    pub name: String,
+    /// What it is for, in a line.
+    pub description: String,
+    /// PEs along K.
+    pub rows: usize,
+    /// PEs along N.
+    pub cols: usize,
+    /// Clocks from a PE's partial-sum input to its output.
+    pub pe_latency: usize,
+    /// Rows of M that one partial-sum bank holds.
+    pub tile_rows: usize,
+    /// How operands move.
+    pub dataflow: Dataflow,
+    /// The adder.
+    pub accumulator: Accumulator,
+    /// Its name in the accumulator table.
+    pub accumulator_name: &'static str,
+    /// Formats of A and B.
+    pub operand_formats: Vec<&'static Format>,
+    /// Formats of the result.
+    pub output_formats: Vec<&'static Format>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Row {
+    description: String,
+    rows: i64,
+    cols: i64,
+    pe_latency: i64,
+    tile_rows: i64,
+    dataflow: Dataflow,
+    accumulator: String,
+    operand_formats: Vec<String>,
+    output_formats: Vec<String>,
+}
+
+impl CoreConfig {
+    /// All named configurations, in the file's alphabetical order.
+    ///
+    /// # Errors
+    /// [`ContractError`] when the embedded file is illegal; a test of this crate excludes that.
+    pub fn named(formats: &Formats) -> Result<Vec<Self>, ContractError> {
+        parse(NAMED, "configs.toml", formats)
+    }
+
+    /// The named configuration, or the only one of a file when `name` ends in `.toml`.
+    ///
+    /// # Errors
+    /// [`ContractError`] naming the configuration, file or key.
+    pub fn load(name: &str, formats: &Formats) -> Result<Self, ContractError> {
+        if name.ends_with(".toml") {
+            let path = Path::new(name);
+            let text = std::fs::read_to_string(path).map_err(|source| ContractError::Read {
+                path: path.to_owned(),
+                source,
+            })?;
+            let mut configs = parse(&text, name, formats)?;
+            return match configs.len() {
+                1 => Ok(configs.remove(0)),
+                n => Err(ContractError::illegal(
+                    format!("{name}: configurations"),
+                    n,
+                    "exactly 1 in a file",
+                )),
+            };
+        }
+        let configs = Self::named(formats)?;
+        let known: Vec<String> = configs.iter().map(|c| c.name.clone()).collect();
+        configs.into_iter().find(|c| c.name == name).ok_or_else(|| {
+            ContractError::unknown(
+                "configuration",
+                name,
+                known.iter().map(String::as_str).chain(["FILE.toml"]),
+            )
+        })
+    }
+
+    /// Products that a PE adds at once.
+    pub const fn lanes(&self) -> usize {
+        self.accumulator.lanes()
+    }
+
+    /// Terms of K that the array holds at once.
+    pub const fn tile_k(&self) -> usize {
+        self.rows * self.lanes()
+    }
+
+    /// The number by which the core's CSRs select a format: the table's id, or for formats outside
+    /// the table 192 plus the position among this configuration's formats.
+    pub fn format_id(&self, format: &Format) -> Option<u8> {
+        let position = self
+            .operand_formats
+            .iter()
+            .chain(&self.output_formats)
+            .position(|f| f.name == format.name)?;
+        Some(match format.id {
+            0 => 192 + u8::try_from(position).ok()?,
+            id => id,
+        })
+    }
+
+    fn validate(&self) -> Result<(), ContractError> {
+        let key = |name: &str| format!("{}.{name}", self.name);
+        let identifier = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+        if !self.name.starts_with(|c: char| c.is_ascii_lowercase())
+            || !self.name.chars().all(identifier)
+        {
+            return Err(ContractError::illegal(
+                "configuration name",
+                &self.name,
+                "a lower-case letter, then lower-case letters, digits and underscores",
+            ));
+        }
+        for (name, formats) in [
+            ("operand_formats", &self.operand_formats),
+            ("output_formats", &self.output_formats),
+        ] {
+            if !(1..=16).contains(&formats.len()) {
+                return Err(ContractError::illegal(
+                    key(name),
+                    formats.len(),
+                    "1 to 16 formats",
+                ));
+            }
+            for (i, format) in formats.iter().enumerate() {
+                if formats[..i].iter().any(|f| f.name == format.name) {
+                    return Err(ContractError::illegal(
+                        key(name),
+                        format.name,
+                        "each format once",
+                    ));
+                }
+                if format.encoding == Encoding::PowerOfTwo {
+                    return Err(ContractError::illegal(
+                        key(name),
+                        format.name,
+                        "formats with a sign and a zero",
+                    ));
+                }
+            }
+        }
+        for format in &self.operand_formats {
+            if !format.is_operand() {
+                return Err(ContractError::illegal(
+                    key("operand_formats"),
+                    format.name,
+                    "signed formats of at most 8 bits",
+                ));
+            }
+        }
+        for a in &self.operand_formats {
+            for b in &self.operand_formats {
+                let (low, high) = (lowest(a) + lowest(b), highest(a) + highest(b));
+                if low < -126 || high > 127 {
+                    return Err(ContractError::illegal(
+                        key("operand_formats"),
+                        format!("{} x {}", a.name, b.name),
+                        "products that are normal FP32 numbers, 2^-126 to below 2^128",
+                    ));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Exponent of the smallest non-zero magnitude.
+fn lowest(format: &Format) -> i32 {
+    match format.encoding {
+        Encoding::Float => format.min_exponent() - format.fraction_bits.cast_signed(),
+        _ => format.min_exponent(),
+    }
+}
+
+/// Exponent of a power of two that no magnitude exceeds.
+fn highest(format: &Format) -> i32 {
+    match format.encoding {
+        Encoding::Float => (1 << format.exponent_bits) - format.bias,
+        Encoding::PowerOfTwo => (1 << format.exponent_bits) - 1 - format.bias,
+        Encoding::TwosComplement => format.fraction_bits.cast_signed() - format.bias,
+    }
+}
+
+/// A TOML error in one line: where it is and what is wrong.
+pub(crate) fn syntax(path: &str, error: &toml::de::Error) -> ContractError {
+    ContractError::Syntax {
+        path: path.to_owned(),
+        message: error.message().lines().collect::<Vec<_>>().join("; "),
+    }
+}
+
+fn parse(text: &str, path: &str, formats: &Formats) -> Result<Vec<CoreConfig>, ContractError> {
+    let tables: BTreeMap<String, toml::Table> =
+        toml::from_str(text).map_err(|e| syntax(path, &e))?;
+    let mut configs = Vec::new();
+    for (name, table) in tables {
+        let row: Row = table
+            .try_into()
+            .map_err(|e| syntax(&format!("{path}: [{name}]"), &e))?;
+        let ranged = |key: &str, value: i64, low: i64, high: i64| {
+            usize::try_from(value)
+                .ok()
+                .filter(|_| (low..=high).contains(&value))
+                .ok_or_else(|| {
+                    ContractError::illegal(
+                        format!("{name}.{key}"),
+                        value,
+                        format!("{low} to {high}"),
+                    )
+                })
+        };
+        let list = |names: &[String]| {
+            names
+                .iter()
+                .map(|n| formats.get(n))
+                .collect::<Result<Vec<_>, _>>()
+        };
+        let accumulator = Accumulator::get(&row.accumulator)?;
+        let config = CoreConfig {
+            rows: ranged("rows", row.rows, 1, 128)?,
+            cols: ranged("cols", row.cols, 1, 128)?,
+            pe_latency: ranged("pe_latency", row.pe_latency, 1, 5)?,
+            tile_rows: ranged("tile_rows", row.tile_rows, 1, 65536)?,
+            dataflow: row.dataflow,
+            accumulator,
+            accumulator_name: accumulator.name(),
+            operand_formats: list(&row.operand_formats)?,
+            output_formats: list(&row.output_formats)?,
+            description: row.description,
+            name,
+        };
+        config.validate()?;
+        configs.push(config);
+    }
+    Ok(configs)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEYS: &[&str] = &[
+        "description",
+        "rows",
+        "cols",
+        "pe_latency",
+        "tile_rows",
+        "dataflow",
+        "accumulator",
+        "operand_formats",
+        "output_formats",
+    ];
+
+    fn one(name: &str) -> toml::Table {
+        let all: toml::Table = NAMED.parse().unwrap();
+        toml::Table::from_iter([(name.to_owned(), all[name].clone())])
+    }
+
+    #[test]
+    fn named_configurations_are_legal() {
+        let configs = CoreConfig::named(&Formats::default()).unwrap();
+        assert!(configs.iter().any(|c| c.name == "default"));
+    }
+
+    #[test]
+    fn every_key_is_mandatory_and_unknown_keys_are_refused() {
+        for key in KEYS {
+            let mut table = one("default");
+            table["default"]
+                .as_table_mut()
+                .unwrap()
+                .remove(*key)
+                .unwrap();
+            let error = parse(&table.to_string(), "x.toml", &Formats::default()).unwrap_err();
+            assert!(error.to_string().contains(key), "{key}: {error}");
+        }
+        let mut table = one("default");
+        assert_eq!(table["default"].as_table().unwrap().len(), KEYS.len());
+        table["default"]
+            .as_table_mut()
+            .unwrap()
+            .insert("colour".into(), "red".into());
+        let error = parse(&table.to_string(), "x.toml", &Formats::default()).unwrap_err();
+        assert!(error.to_string().contains("colour"), "{error}");
+    }
+
+    #[test]
+    fn illegal_values_name_key_value_and_range() {
+        let cases: &[(&str, toml::Value, &str)] = &[
+            (
+                "rows",
+                0.into(),
+                "default.rows = 0 is not allowed (1 to 128)",
+            ),
+            (
+                "pe_latency",
+                6.into(),
+                "default.pe_latency = 6 is not allowed (1 to 5)",
+            ),
+            ("tile_rows", (-1).into(), "default.tile_rows = -1"),
+            ("accumulator", "fp64".into(), "unknown accumulator 'fp64'"),
+            ("dataflow", "sideways".into(), "sideways"),
+            (
+                "operand_formats",
+                vec!["e4m3fn", "fp16"].into(),
+                "default.operand_formats = fp16",
+            ),
+            (
+                "operand_formats",
+                Vec::<String>::new().into(),
+                "1 to 16 formats",
+            ),
+            (
+                "operand_formats",
+                vec!["e7m0b120finite"].into(),
+                "normal FP32 numbers",
+            ),
+            (
+                "output_formats",
+                vec!["e8m0fnu"].into(),
+                "default.output_formats = e8m0fnu",
+            ),
+        ];
+        for (key, value, expected) in cases {
+            let mut table = one("default");
+            table["default"][*key] = value.clone();
+            let error = parse(&table.to_string(), "x.toml", &Formats::default()).unwrap_err();
+            assert!(error.to_string().contains(expected), "{error}");
+        }
+    }
+}

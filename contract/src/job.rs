@@ -1,0 +1,179 @@
+//! The unit of work that every engine takes, and what it gives back.
+
+use ndarray::{Array2, ArrayView1, ArrayView2};
+
+use crate::{Accumulator, ContractError, Conversion, Format};
+
+/// The factor between the accumulated sum and the bias.
+#[derive(Clone, Copy, Debug)]
+pub enum Scale<'a> {
+    /// 1.0: the sum as it is.
+    None,
+    /// One FP32 factor (its bits) for the whole result.
+    Tensor(u32),
+    /// One FP32 factor (its bits) per column of the result, shape `(N,)`.
+    PerColumn(ArrayView1<'a, u32>),
+}
+
+/// `D[M,N] = convert(relu(scale * (init + A[M,K] * B[K,N]) + bias))`, in the order of operations
+/// of numerics.md. All values are codes: FP32 quantities are their 32 bits.
+#[derive(Clone, Copy, Debug)]
+pub struct Job<'a> {
+    /// Codes of A, shape `(M, K)`.
+    pub a: ArrayView2<'a, u8>,
+    /// Codes of B, shape `(K, N)`.
+    pub b: ArrayView2<'a, u8>,
+    /// Format of A's codes.
+    pub format_a: &'static Format,
+    /// Format of B's codes.
+    pub format_b: &'static Format,
+    /// How products are added.
+    pub accumulator: Accumulator,
+    /// Initial values as FP32 bits, shape `(M, N)`; `None` starts from +0.
+    pub init: Option<ArrayView2<'a, u32>>,
+    /// Factor of the accumulated sum.
+    pub scale: Scale<'a>,
+    /// FP32 bits added per column after scaling, shape `(N,)`; `None` adds nothing.
+    pub bias: Option<ArrayView1<'a, u32>>,
+    /// Whether negative results become +0 before conversion.
+    pub relu: bool,
+    /// Output format and policy.
+    pub output: Conversion,
+}
+
+impl Job<'_> {
+    /// Rows of the result.
+    pub fn m(&self) -> usize {
+        self.a.nrows()
+    }
+
+    /// Columns of the result.
+    pub fn n(&self) -> usize {
+        self.b.ncols()
+    }
+
+    /// Terms of each sum.
+    pub fn k(&self) -> usize {
+        self.a.ncols()
+    }
+
+    /// Checks shapes, operand formats, codes and policy.
+    ///
+    /// # Errors
+    /// [`ContractError::Illegal`] naming the operand, what it has and what it should have.
+    pub fn validate(&self) -> Result<(), ContractError> {
+        let (m, k, n) = (self.m(), self.k(), self.n());
+        if self.b.nrows() != k {
+            return Err(ContractError::illegal(
+                "b rows",
+                self.b.nrows(),
+                format!("the columns of a: {k}"),
+            ));
+        }
+        if let Some(init) = self.init
+            && init.dim() != (m, n)
+        {
+            return Err(ContractError::illegal(
+                "init shape",
+                format!("{:?}", init.dim()),
+                format!("(m, n) = ({m}, {n})"),
+            ));
+        }
+        let per_column = [
+            ("bias length", self.bias),
+            (
+                "scale length",
+                match self.scale {
+                    Scale::PerColumn(scale) => Some(scale),
+                    _ => None,
+                },
+            ),
+        ];
+        for (what, values) in per_column {
+            if let Some(values) = values
+                && values.len() != n
+            {
+                return Err(ContractError::illegal(
+                    what,
+                    values.len(),
+                    format!("n = {n}"),
+                ));
+            }
+        }
+        for (what, format, codes) in [
+            ("format_a", self.format_a, self.a),
+            ("format_b", self.format_b, self.b),
+        ] {
+            if !format.is_operand() {
+                return Err(ContractError::illegal(
+                    what,
+                    format.name,
+                    "a signed format of at most 8 bits",
+                ));
+            }
+            let mask = format.code_mask();
+            if mask != 0xff
+                && let Some(code) = codes.iter().find(|&&c| u32::from(c) > mask)
+            {
+                return Err(ContractError::illegal(
+                    format!("code of {}", format.name),
+                    code,
+                    format!("0 to {mask}"),
+                ));
+            }
+        }
+        self.output.validate()
+    }
+}
+
+/// What a clocked engine counted while it ran a job; the names are those of the CSRs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Clocks from start to done.
+    pub cycles: u64,
+    /// Rows of A launched into the array.
+    pub rows: u64,
+    /// Clocks that waited for a beat of A.
+    pub stall_a: u64,
+    /// Clocks that waited for a beat of B.
+    pub stall_b: u64,
+    /// Clocks that waited for a beat of initial values.
+    pub stall_c: u64,
+    /// Clocks that waited for a beat of scales or biases.
+    pub stall_p: u64,
+    /// Clocks in which a result was not taken.
+    pub stall_d: u64,
+}
+
+/// The result of a job.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JobResult {
+    /// Codes of D in the job's output format, shape `(M, N)`.
+    pub values: Array2<u32>,
+    /// What the engine's clock counted; `None` for engines without one.
+    pub counters: Option<Counters>,
+}
+
+/// Why an engine could not run a job.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The job contradicts itself or the contract.
+    #[error(transparent)]
+    Job(#[from] ContractError),
+    /// The engine failed for a reason of its own.
+    #[error(transparent)]
+    Engine(#[from] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// Anything that runs jobs: same job, same bits.
+pub trait Engine {
+    /// `golden`, `fast`, `cycle` or `rtl`.
+    fn name(&self) -> &'static str;
+
+    /// Runs a job to its end.
+    ///
+    /// # Errors
+    /// [`EngineError`] for a job that breaks the contract, a feature that the engine's
+    /// configuration does not have, or a failure of the engine itself.
+    fn run(&mut self, job: &Job<'_>) -> Result<JobResult, EngineError>;
+}

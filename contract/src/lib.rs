@@ -1,0 +1,25 @@
+//! The numerics contract: what every Quaver engine is told, and nothing of how it computes.
+//!
+//! Formats, rounding, overflow policies, accumulators, core configurations, the CSR map and the
+//! job that engines run are declared here once. The golden model, the fast engine, the cycle
+//! model and the Verilog generator each implement them on their own; no algorithm that decides a
+//! result bit lives in this crate. `docs/numerics.md` is the normative text.
+
+#![forbid(unsafe_code)]
+
+pub mod accumulator;
+pub mod config;
+pub mod conversion;
+pub mod csr;
+pub mod error;
+pub mod format;
+pub mod formats;
+pub mod job;
+
+pub use accumulator::Accumulator;
+pub use config::CoreConfig;
+pub use conversion::{Conversion, Infinity, Overflow, Rounding};
+pub use error::ContractError;
+pub use format::{Encoding, Format, Specials};
+pub use formats::Formats;
+pub use job::{Engine, EngineError, Job, JobResult, Scale};
