@@ -184,34 +184,16 @@ impl CoreConfig {
         }
         for a in &self.operand_formats {
             for b in &self.operand_formats {
-                let (low, high) = (lowest(a) + lowest(b), highest(a) + highest(b));
-                if low < -126 || high > 127 {
+                if !a.products_fit_fp32(b) {
                     return Err(ContractError::illegal(
                         key("operand_formats"),
                         format!("{} x {}", a.name, b.name),
-                        "products that are normal FP32 numbers, 2^-126 to below 2^128",
+                        Format::PRODUCT_RANGE,
                     ));
                 }
             }
         }
         Ok(())
-    }
-}
-
-/// Exponent of the smallest non-zero magnitude.
-fn lowest(format: &Format) -> i32 {
-    match format.encoding {
-        Encoding::Float => format.min_exponent() - format.fraction_bits.cast_signed(),
-        _ => format.min_exponent(),
-    }
-}
-
-/// Exponent of a power of two that no magnitude exceeds.
-fn highest(format: &Format) -> i32 {
-    match format.encoding {
-        Encoding::Float => (1 << format.exponent_bits) - format.bias,
-        Encoding::PowerOfTwo => (1 << format.exponent_bits) - 1 - format.bias,
-        Encoding::TwosComplement => format.fraction_bits.cast_signed() - format.bias,
     }
 }
 
@@ -347,7 +329,7 @@ mod tests {
             (
                 "operand_formats",
                 vec!["e7m0b120finite"].into(),
-                "normal FP32 numbers",
+                "normal binary32 numbers",
             ),
             (
                 "output_formats",

@@ -104,6 +104,36 @@ impl Format {
         }
     }
 
+    /// Exponent of the smallest non-zero magnitude.
+    pub const fn lowest_exponent(&self) -> i32 {
+        match self.encoding {
+            Encoding::Float => self.min_exponent() - self.fraction_bits.cast_signed(),
+            Encoding::TwosComplement | Encoding::PowerOfTwo => self.min_exponent(),
+        }
+    }
+
+    /// Smallest exponent whose power of two no magnitude reaches.
+    pub const fn exponent_limit(&self) -> i32 {
+        match self.encoding {
+            Encoding::Float => {
+                (self.max_code() >> self.fraction_bits).cast_signed() - self.bias + 1
+            }
+            Encoding::PowerOfTwo => self.max_code().cast_signed() - self.bias + 1,
+            Encoding::TwosComplement => self.fraction_bits.cast_signed() - self.bias + 1,
+        }
+    }
+
+    /// What [`Format::products_fit_fp32`] asks, in words.
+    pub const PRODUCT_RANGE: &'static str =
+        "pairs whose products are zero or normal binary32 numbers, 2^-126 to below 2^128";
+
+    /// Whether every product of the two formats is zero or a normal binary32 number, which the
+    /// array's adders rely on.
+    pub const fn products_fit_fp32(&self, other: &Self) -> bool {
+        self.lowest_exponent() + other.lowest_exponent() >= -126
+            && self.exponent_limit() + other.exponent_limit() <= 128
+    }
+
     /// The code of the largest finite number.
     pub const fn max_code(&self) -> u32 {
         match self.specials {
@@ -202,6 +232,13 @@ impl Format {
                 key("specials"),
                 format!("{:?}", self.specials),
                 "ieee needs 2 exponent bits and 1 fraction bit; integers have none; powers of two none or all_ones_nan",
+            ));
+        }
+        if self.lowest_exponent() < -149 || self.exponent_limit() > 128 {
+            return Err(ContractError::illegal(
+                key("bias"),
+                self.bias,
+                "values that binary32 holds exactly, 2^-149 to below 2^128",
             ));
         }
         Ok(())

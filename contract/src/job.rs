@@ -122,6 +122,13 @@ impl Job<'_> {
                 ));
             }
         }
+        if !self.format_a.products_fit_fp32(self.format_b) {
+            return Err(ContractError::illegal(
+                "format_a x format_b",
+                format!("{} x {}", self.format_a.name, self.format_b.name),
+                Format::PRODUCT_RANGE,
+            ));
+        }
         self.output.validate()
     }
 }
