@@ -110,11 +110,9 @@ module quaver_decode #(
         end else begin : gen_integer
             localparam integer       SCALE_OFFSET_INT = -BIAS;
             localparam signed [11:0] SCALE_OFFSET     = SCALE_OFFSET_INT[11:0];
-            localparam [7:0]         RAW_MASK         = {MAGNITUDE_MASK, 1'b1};
+            localparam [7:0]         SIGN_WEIGHT      = 8'd1 << FRACTION_BITS;
 
-            // Negating within 1 + FRACTION_BITS bits gives the most negative
-            // integer its magnitude 2^FRACTION_BITS.
-            assign raw   = sign_bit ? (8'd0 - {1'b1, fraction}) & RAW_MASK : {1'b0, fraction};
+            assign raw   = sign_bit ? SIGN_WEIGHT - {1'b0, fraction} : {1'b0, fraction};
             assign scale = SCALE_OFFSET;
             assign nan   = 1'b0;
             assign inf   = 1'b0;
