@@ -209,11 +209,11 @@ impl Format {
                 format!("{} to {}", f.start(), f.end()),
             ));
         }
-        if !(-127..=254).contains(&self.bias) {
+        if !(-127..=127).contains(&self.bias) {
             return Err(ContractError::illegal(
                 key("bias"),
                 self.bias,
-                "-127 to 254",
+                "-127 to 127",
             ));
         }
         let specials_fit = match self.encoding {

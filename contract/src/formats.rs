@@ -272,7 +272,7 @@ const _: () = {
     while i < TABLE.len() {
         let row = &TABLE[i];
         assert!(row.id != 0 && row.bits() <= 32 && row.fraction_bits <= 23);
-        assert!(row.bias >= -127 && row.bias <= 254);
+        assert!(row.bias >= -127 && row.bias <= 127);
         assert!(!matches!(row.specials, Specials::Ieee) || row.fraction_bits >= 1);
         let mut j = 0;
         while j < i {
