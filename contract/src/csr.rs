@@ -321,7 +321,7 @@ pub const fn offset(name: &str) -> u32 {
 const _: () = {
     let mut i = 0;
     while i < MAP.len() {
-        assert!(MAP[i].offset % 4 == 0 && MAP[i].offset < 0x1000);
+        assert!(MAP[i].offset.is_multiple_of(4) && MAP[i].offset < 0x1000);
         assert!(i == 0 || MAP[i].offset > MAP[i - 1].offset);
         let fields = MAP[i].fields;
         let mut j = 0;

@@ -1,0 +1,22 @@
+//! The fast engine: SIMD kernels that return the contract's bits (`docs/numerics.md`) at close to
+//! the machine's own matrix-multiply speed.
+//!
+//! Nothing here is shared with the golden model but the declarations of `quaver-contract`.
+//!
+//! - [`decode`]: codes to binary32, which holds every value of every format exactly;
+//! - [`encode`]: binary32 to codes, branch-free, so that loops over it vectorise;
+//! - [`engine`]: GEMM jobs, blocked and packed for the caches, threads over rows of the result.
+
+pub mod decode;
+#[cfg(target_arch = "x86_64")]
+mod decode_avx512;
+pub mod encode;
+pub mod engine;
+mod epilogue;
+mod float_environment;
+mod isa;
+mod kernel;
+mod pack;
+
+pub use engine::Fast;
+pub use isa::Isa;

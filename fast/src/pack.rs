@@ -1,0 +1,104 @@
+//! Decoding and packing of operands into the panels that kernels read.
+
+use ndarray::ArrayView2;
+
+use crate::Isa;
+use crate::decode::Decoder;
+
+/// Packs A's block into panels of `tile` rows (the last one narrower): for each panel, for each k,
+/// its rows' values next to each other.
+pub(crate) fn pack_a(decoder: &Decoder, block: ArrayView2<'_, u8>, tile: usize, out: &mut [f32]) {
+    let (rows, k) = block.dim();
+    for first in (0..rows).step_by(tile) {
+        let height = tile.min(rows - first);
+        let panel = &mut out[first * k..][..height * k];
+        for (i, row) in block
+            .rows()
+            .into_iter()
+            .skip(first)
+            .take(height)
+            .enumerate()
+        {
+            for (values, &code) in panel.chunks_exact_mut(height).zip(row) {
+                values[i] = decoder.one(code);
+            }
+        }
+    }
+}
+
+/// Values from one panel of B to the next: one cache line more than its size, so that a row of the
+/// block does not fall on one set of the cache.
+pub(crate) const fn panel_stride(tile: usize, k: usize) -> usize {
+    tile * k + 16
+}
+
+/// Packs B's block into panels of `tile` columns (the last one padded with +0, whose sums are
+/// never stored): for each panel, for each k, its columns' values next to each other.
+pub(crate) fn pack_b(
+    isa: Isa,
+    decoder: &Decoder,
+    block: ArrayView2<'_, u8>,
+    tile: usize,
+    out: &mut [f32],
+) {
+    if block.ncols() > 1 && block.strides()[1] != 1 {
+        return pack_strided(decoder, block, tile, out);
+    }
+    match tile {
+        8 => pack_rows::<8>(isa, decoder, &block, out),
+        16 => pack_rows::<16>(isa, decoder, &block, out),
+        32 => pack_rows::<32>(isa, decoder, &block, out),
+        _ => pack_strided(decoder, block, tile, out),
+    }
+}
+
+/// Rows whose codes are next to each other: decoded with vector instructions.
+fn pack_rows<const TILE: usize>(
+    isa: Isa,
+    decoder: &Decoder,
+    block: &ArrayView2<'_, u8>,
+    out: &mut [f32],
+) {
+    let panel = panel_stride(TILE, block.nrows());
+    for (index, row) in block.rows().into_iter().enumerate() {
+        let Some(codes) = row.to_slice() else {
+            unreachable!("the caller saw contiguous rows");
+        };
+        let (whole, rest) = codes.as_chunks::<TILE>();
+        let first_panel = &mut out[index * TILE..];
+        decoder.chunks(isa, whole, first_panel, panel);
+        if !rest.is_empty() {
+            let mut padded = [0; TILE];
+            padded[..rest.len()].copy_from_slice(rest);
+            decoder.chunks(
+                isa,
+                &[padded],
+                &mut first_panel[whole.len() * panel..],
+                panel,
+            );
+        }
+    }
+}
+
+/// Any strides, by table.
+fn pack_strided(decoder: &Decoder, block: ArrayView2<'_, u8>, tile: usize, out: &mut [f32]) {
+    let (k, cols) = block.dim();
+    for first in (0..cols).step_by(tile) {
+        let panel = &mut out[first / tile * panel_stride(tile, k)..][..tile * k];
+        let width = tile.min(cols - first);
+        for (i, col) in block
+            .columns()
+            .into_iter()
+            .skip(first)
+            .take(width)
+            .enumerate()
+        {
+            for (values, &code) in panel.chunks_exact_mut(tile).zip(col) {
+                values[i] = decoder.one(code);
+            }
+        }
+        for values in panel.chunks_exact_mut(tile) {
+            values[width..].fill(0.0);
+        }
+    }
+}
