@@ -56,18 +56,15 @@ module quaver_decode_select #(
         end
     endgenerate
 
-    // An AND-OR multiplexer: no row is the default, so each costs its own select alone.
-    reg     [OPERAND_W-1:0] selected;
-    integer                 index;
-    always @* begin
-        selected = {OPERAND_W{1'b0}};
-        for (index = 0; index < FORMAT_COUNT; index = index + 1) begin
-            if (format_i == index[INDEX_W-1:0]) begin
-                selected = selected | operands[OPERAND_W*index +: OPERAND_W];
-            end
-        end
-    end
-    assign operand_o = selected;
+    quaver_select #(
+        .COUNT   (FORMAT_COUNT),
+        .WIDTH   (OPERAND_W),
+        .INDEX_W (INDEX_W)
+    ) u_select (
+        .index_i (format_i),
+        .words_i (operands),
+        .word_o  (operand_o)
+    );
 endmodule
 
 `default_nettype wire
