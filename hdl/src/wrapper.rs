@@ -1,0 +1,63 @@
+//! Modules that fix another module's parameters and pass its ports through.
+
+use std::fmt::Write as _;
+
+use crate::HdlError;
+use crate::design::{Direction, Port};
+use crate::header::Header;
+
+/// Text of the module `name`, an instance of `unit` with these parameter values; and its ports.
+pub(crate) fn wrap(
+    name: &str,
+    comment: &str,
+    unit: &str,
+    source: &str,
+    parameters: &[(&str, String)],
+) -> Result<(String, Vec<Port>), HdlError> {
+    let ports = Header::read(unit, source)?.ports(parameters)?;
+    let mut text = format!("{comment}`default_nettype none\n\nmodule {name} (\n");
+    let last = ports.len() - 1;
+    for (i, port) in ports.iter().enumerate() {
+        let direction = match port.direction {
+            Direction::Input => "input ",
+            Direction::Output => "output",
+        };
+        let range = match port.width {
+            1 => String::new(),
+            width => format!("[{}:0]", width - 1),
+        };
+        let comma = if i == last { "" } else { "," };
+        line(
+            &mut text,
+            format_args!("    {direction} wire {range:<9} {}{comma}", port.name),
+        );
+    }
+    text.push_str(");\n");
+    let instance = unit.strip_prefix("quaver_").unwrap_or(unit);
+    if parameters.is_empty() {
+        line(&mut text, format_args!("    {unit} u_{instance} ("));
+    } else {
+        line(&mut text, format_args!("    {unit} #("));
+        for (i, (parameter, value)) in parameters.iter().enumerate() {
+            let comma = if i + 1 == parameters.len() { "" } else { "," };
+            line(
+                &mut text,
+                format_args!("        .{parameter:<12} ({value}){comma}"),
+            );
+        }
+        line(&mut text, format_args!("    ) u_{instance} ("));
+    }
+    for (i, port) in ports.iter().enumerate() {
+        let comma = if i == last { "" } else { "," };
+        line(
+            &mut text,
+            format_args!("        .{:<20} ({}){comma}", port.name, port.name),
+        );
+    }
+    text.push_str("    );\nendmodule\n\n`default_nettype wire\n");
+    Ok((text, ports))
+}
+
+fn line(text: &mut String, arguments: std::fmt::Arguments<'_>) {
+    writeln!(text, "{arguments}").expect("a string takes any text");
+}
