@@ -1,0 +1,142 @@
+//! The command line: what is common to all commands. Each command declares its own arguments.
+
+use std::path::PathBuf;
+
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{Args, Parser, Subcommand};
+use quaver_contract::{ContractError, Conversion, Format, Formats, Overflow, Rounding};
+
+use crate::commands::{configs, convert, formats, gemm};
+use crate::error::CliError;
+
+const EXAMPLES: &str = "\
+EXAMPLES:
+  quaver formats e4m3fn e5m2
+  quaver convert --from fp32 --to e4m3fn weights.npy -o codes.npy
+  quaver gemm --a a.npy --b b.npy --format-a e4m3fn --format-b e5m2 --engine golden -o c.npy
+  quaver generate --config default -o build/core
+  quaver verify
+
+EXIT STATUS:
+  0  done; engines agree
+  1  a mismatch was found
+  2  bad input or usage: one line on standard error, and no output file";
+
+/// An FP8 MAC-array workbench: one job, the same bits on every engine.
+#[derive(Debug, Parser)]
+#[command(name = "quaver", version, after_help = EXAMPLES)]
+#[command(arg_required_else_help = false, disable_help_subcommand = true)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Where help lists the options of every command.
+const EVERYWHERE: &str = "Options of every command";
+
+/// Options of every command.
+#[derive(Debug, Args)]
+pub(crate) struct Global {
+    /// Adds the formats of a TOML file to the table; may be repeated
+    #[arg(long, global = true, value_name = "FILE.toml", help_heading = EVERYWHERE)]
+    formats_file: Vec<PathBuf>,
+
+    /// Where built simulations are kept [default: $QUAVER_CACHE, else $XDG_CACHE_HOME/quaver, else
+    /// ~/.cache/quaver]
+    #[arg(long, global = true, value_name = "DIR", help_heading = EVERYWHERE)]
+    pub(crate) cache: Option<PathBuf>,
+}
+
+impl Global {
+    /// The table and what the user adds to it.
+    ///
+    /// # Errors
+    /// [`ContractError`] naming the file or the row's key.
+    pub(crate) fn formats(&self) -> Result<Formats, ContractError> {
+        let mut formats = Formats::default();
+        for file in &self.formats_file {
+            formats.add_file(file)?;
+        }
+        Ok(formats)
+    }
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Shows number formats: what each row of the table says and what follows from it
+    Formats(formats::FormatsArgs),
+    /// Shows the named core configurations
+    Configs(configs::ConfigsArgs),
+    /// Converts an array from one format to another
+    Convert(convert::ConvertArgs),
+    /// Runs D = convert(relu(scale * (init + A * B) + bias)) on an engine
+    Gemm(gemm::GemmArgs),
+}
+
+/// How results are rounded and what happens to those that are too large.
+#[derive(Debug, Args)]
+pub(crate) struct Policy {
+    /// Rounding direction
+    #[arg(long, value_name = "R", default_value = Rounding::NearestEven.name(), value_parser = rounding())]
+    pub(crate) rounding: Rounding,
+
+    /// What replaces numbers beyond the largest finite one; native: what the format has, infinity
+    /// before NaN before the largest number
+    #[arg(long, value_name = "P", default_value = NATIVE, value_parser = overflow())]
+    overflow: PolicyChoice,
+}
+
+/// The overflow policy that follows the format.
+const NATIVE: &str = "native";
+
+/// An overflow policy as asked for.
+#[derive(Clone, Copy, Debug)]
+enum PolicyChoice {
+    Native,
+    Fixed(Overflow),
+}
+
+impl Policy {
+    /// The conversion to that format.
+    ///
+    /// # Errors
+    /// [`ContractError::Illegal`] for a policy that the format has no code for.
+    pub(crate) fn conversion(&self, format: &'static Format) -> Result<Conversion, ContractError> {
+        let native = Conversion::native(format).with_rounding(self.rounding);
+        match self.overflow {
+            PolicyChoice::Native => Ok(native),
+            PolicyChoice::Fixed(overflow) => native.with_overflow(overflow),
+        }
+    }
+}
+
+fn rounding() -> impl TypedValueParser<Value = Rounding> {
+    PossibleValuesParser::new(Rounding::ALL.iter().map(|r| r.name()))
+        .try_map(|name| Rounding::get(&name))
+}
+
+fn overflow() -> impl TypedValueParser<Value = PolicyChoice> {
+    PossibleValuesParser::new(Overflow::ALL.iter().map(|p| p.name()).chain([NATIVE])).try_map(
+        |name| match name.as_str() {
+            NATIVE => Ok(PolicyChoice::Native),
+            name => Overflow::get(name).map(PolicyChoice::Fixed),
+        },
+    )
+}
+
+/// Runs the command; `true` when everything agrees.
+///
+/// # Errors
+/// [`CliError`] for bad input.
+pub(crate) fn run(cli: &Cli) -> Result<bool, CliError> {
+    let global = &cli.global;
+    match &cli.command {
+        Command::Formats(args) => formats::run(args, global).map(|()| true),
+        Command::Configs(args) => configs::run(args, global).map(|()| true),
+        Command::Convert(args) => convert::run(args, global).map(|()| true),
+        Command::Gemm(args) => gemm::run(args, global).map(|()| true),
+    }
+}

@@ -1,0 +1,6 @@
+//! One module a command: its arguments, and what it does.
+
+pub(crate) mod configs;
+pub(crate) mod convert;
+pub(crate) mod formats;
+pub(crate) mod gemm;

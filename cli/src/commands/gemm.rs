@@ -1,0 +1,306 @@
+//! `quaver gemm`: one job on one engine.
+
+mod operands;
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser as _};
+use quaver_contract::job::Counters;
+use quaver_contract::{Accumulator, CoreConfig, Format, Job, Rounding};
+use serde::Serialize;
+
+use crate::args::{Global, Policy};
+use crate::console;
+use crate::engines::{ENGINES, EngineOptions, EngineRow, SimulatorArgs};
+use crate::error::CliError;
+use crate::npy;
+use crate::output::Output;
+use operands::Operands;
+
+const EXAMPLES: &str = "\
+ARRAYS:
+  A is M x K and B is K x N, uint8 codes; init is M x N, bias and column scales have N elements, all
+  float32 or uint32 bits. C or Fortran order. M, N and K may be 0. The result is float32 for fp32,
+  float16 for fp16, and else unsigned integers that hold the codes. Scales of A and B are multiplied
+  in binary32 before the job runs.
+
+EXAMPLES:
+  quaver gemm --a a.npy --b b.npy --format-a e4m3fn --format-b e4m3fn --engine golden -o d.npy
+  quaver gemm --a a.npy --b b.npy --format-a e4m3fn --format-b e5m2 --engine rtl --config small \\
+    --scale-a 0.5 --scale-b columns.npy --bias bias.npy --relu --out e4m3fn --json -o d.npy
+  quaver gemm --a a.npy --b b.npy --format-a e5m2 --format-b e5m2 --engine rtl --config single \\
+    --simulator icarus --stalls 7 --vcd run.vcd -o d.npy";
+
+/// Arguments of `quaver gemm`.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct GemmArgs {
+    /// Codes of A, M x K
+    #[arg(long, value_name = "A.npy")]
+    a: PathBuf,
+
+    /// Codes of B, K x N
+    #[arg(long, value_name = "B.npy")]
+    b: PathBuf,
+
+    /// Format of A
+    #[arg(long, value_name = "FORMAT")]
+    format_a: String,
+
+    /// Format of B
+    #[arg(long, value_name = "FORMAT")]
+    format_b: String,
+
+    /// Initial values, M x N [default: +0]
+    #[arg(long, value_name = "I.npy")]
+    init: Option<PathBuf>,
+
+    /// Scale of A: a number, or an array of one
+    #[arg(long, value_name = "S|S.npy", allow_hyphen_values = true)]
+    scale_a: Option<String>,
+
+    /// Scale of B: a number, or an array of one or of N
+    #[arg(long, value_name = "S|S.npy", allow_hyphen_values = true)]
+    scale_b: Option<String>,
+
+    /// Biases, one per column
+    #[arg(long, value_name = "BIAS.npy")]
+    bias: Option<PathBuf>,
+
+    /// Makes negative results +0 before conversion
+    #[arg(long)]
+    relu: bool,
+
+    /// Format of the result
+    #[arg(long, value_name = "FORMAT", default_value = "fp32")]
+    out: String,
+
+    #[command(flatten)]
+    policy: Policy,
+
+    /// How products are added [default: as the configuration does]
+    #[arg(long, value_name = "NAME", value_parser = accumulators())]
+    accumulator: Option<Accumulator>,
+
+    /// The core: a named configuration or a file of one
+    #[arg(long, value_name = "NAME|FILE.toml", default_value = "default")]
+    config: String,
+
+    /// What runs the job
+    #[arg(long, value_parser = engines())]
+    engine: &'static EngineRow,
+
+    /// Threads of engines that use several; 0: one a core
+    #[arg(long, value_name = "COUNT", default_value_t = 0)]
+    threads: usize,
+
+    #[command(flatten)]
+    simulator: SimulatorArgs,
+
+    /// Stalls every stream at random, from this seed; none: not at all
+    #[arg(long, value_name = "SEED|none", default_value = "none")]
+    stalls: String,
+
+    /// Writes a waveform
+    #[arg(long, value_name = "FILE")]
+    vcd: Option<PathBuf>,
+
+    /// The result
+    #[arg(short, long, value_name = "D.npy")]
+    output: PathBuf,
+
+    /// Prints one JSON object about the run
+    #[arg(long)]
+    json: bool,
+}
+
+fn accumulators() -> impl clap::builder::TypedValueParser<Value = Accumulator> {
+    let names = quaver_contract::accumulator::TABLE
+        .iter()
+        .map(|row| row.name);
+    PossibleValuesParser::new(names).try_map(|name| Accumulator::get(&name))
+}
+
+fn engines() -> impl clap::builder::TypedValueParser<Value = &'static EngineRow> {
+    PossibleValuesParser::new(ENGINES.iter().map(|row| row.name)).try_map(|name| {
+        let row = ENGINES.iter().find(|row| row.name == name);
+        row.ok_or("no such engine")
+    })
+}
+
+#[derive(Serialize)]
+struct Report<'a> {
+    engine: &'static str,
+    config: &'a str,
+    format_a: &'static str,
+    format_b: &'static str,
+    accumulator: &'static str,
+    out: &'static str,
+    rounding: &'static str,
+    overflow: &'static str,
+    m: usize,
+    n: usize,
+    k: usize,
+    /// For engines with a clock.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cycles: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    counters: Option<Clock>,
+    seconds: f64,
+    output: &'a Path,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    vcd: Option<&'a Path>,
+}
+
+/// What a clocked engine counted; the names are those of the core's CSRs.
+#[derive(Serialize)]
+struct Clock {
+    cycles: u64,
+    rows: u64,
+    stall_a: u64,
+    stall_b: u64,
+    stall_c: u64,
+    stall_p: u64,
+    stall_d: u64,
+}
+
+impl From<Counters> for Clock {
+    fn from(counters: Counters) -> Self {
+        let Counters {
+            cycles,
+            rows,
+            stall_a,
+            stall_b,
+            stall_c,
+            stall_p,
+            stall_d,
+        } = counters;
+        Self {
+            cycles,
+            rows,
+            stall_a,
+            stall_b,
+            stall_c,
+            stall_p,
+            stall_d,
+        }
+    }
+}
+
+/// Runs the job.
+///
+/// # Errors
+/// [`CliError`] for bad input; then there is no output.
+pub(crate) fn run(args: &GemmArgs, global: &Global) -> Result<(), CliError> {
+    let formats = global.formats()?;
+    let format_a = operand_format("--format-a", formats.get(&args.format_a)?)?;
+    let format_b = operand_format("--format-b", formats.get(&args.format_b)?)?;
+    let conversion = args.policy.conversion(formats.get(&args.out)?)?;
+    if conversion.rounding == Rounding::Stochastic {
+        let allowed = "a job carries no random bits; round its fp32 result with quaver convert";
+        return Err(CliError::option("--rounding", "sr", allowed));
+    }
+    let config = CoreConfig::load(&args.config, &formats)?;
+    let accumulator = args.accumulator.unwrap_or(config.accumulator);
+    let options = engine_options(args, global, config)?;
+    let output = Output::check(&args.output)?;
+    if let Some(vcd) = &args.vcd {
+        Output::check(vcd)?;
+    }
+    let mut engine = (args.engine.make)(&options)?;
+
+    let operands = Operands::read(args, format_a, format_b)?;
+    let job = Job {
+        a: operands.a.view(),
+        b: operands.b.view(),
+        format_a,
+        format_b,
+        accumulator,
+        init: operands.init.as_ref().map(|init| init.view()),
+        scale: operands.scale.view(),
+        bias: operands.bias.as_ref().map(|bias| bias.view()),
+        relu: args.relu,
+        output: conversion,
+    };
+    let start = Instant::now();
+    let result = engine.run(&job)?;
+    let seconds = start.elapsed().as_secs_f64();
+    let values = result.values.view().into_dyn();
+    output.write(|writer| npy::write_codes(writer, conversion.format, values))?;
+    if args.json {
+        console::print_json(&Report {
+            engine: args.engine.name,
+            config: &options.config.name,
+            format_a: format_a.name,
+            format_b: format_b.name,
+            accumulator: accumulator.name(),
+            out: conversion.format.name,
+            rounding: conversion.rounding.name(),
+            overflow: conversion.overflow.name(),
+            m: job.m(),
+            n: job.n(),
+            k: job.k(),
+            cycles: result.counters.map(|counters| counters.cycles),
+            counters: result.counters.map(Clock::from),
+            seconds,
+            output: output.path(),
+            vcd: args.vcd.as_deref(),
+        })?;
+    }
+    Ok(())
+}
+
+fn operand_format(
+    option: &'static str,
+    format: &'static Format,
+) -> Result<&'static Format, CliError> {
+    match format.is_operand() {
+        true => Ok(format),
+        false => Err(CliError::option(
+            option,
+            format.name,
+            "signed formats of at most 8 bits",
+        )),
+    }
+}
+
+fn engine_options(
+    args: &GemmArgs,
+    global: &Global,
+    config: CoreConfig,
+) -> Result<EngineOptions, CliError> {
+    let stalls = match args.stalls.as_str() {
+        "none" => None,
+        seed => Some(seed.parse().map_err(|_| {
+            CliError::option("--stalls", seed, "none, or a seed from 0 to 2^64 - 1")
+        })?),
+    };
+    if !args.engine.clocked {
+        let clocked: Vec<&str> = ENGINES
+            .iter()
+            .filter(|row| row.clocked)
+            .map(|row| row.name)
+            .collect();
+        let given = [
+            ("--stalls", stalls.is_some()),
+            ("--vcd", args.vcd.is_some()),
+        ];
+        if let Some((option, _)) = given.into_iter().find(|(_, given)| *given) {
+            return Err(CliError::option(
+                option,
+                format!("with engine {}", args.engine.name),
+                format!("engines with a clock: {}", clocked.join(", ")),
+            ));
+        }
+    }
+    Ok(EngineOptions {
+        config,
+        threads: args.threads,
+        simulator: args.simulator.simulator.clone(),
+        stalls,
+        vcd: args.vcd.clone(),
+        cache: global.cache.clone(),
+    })
+}
