@@ -26,3 +26,11 @@ tool_versions() {
 rust_version() {
   sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml
 }
+
+# write_vectors: asks the foreign implementations for every vector under tests/vectors/ again.
+write_vectors() {
+  local script
+  for script in scripts/vectors/*.py; do
+    PYTHONDONTWRITEBYTECODE=1 target/venv/bin/python "$script"
+  done
+}
