@@ -37,6 +37,26 @@ pub enum HdlError {
         /// What would be allowed.
         allowed: String,
     },
+    /// A configuration that has no core.
+    #[error("{config}.{key} = {value} has no core ({allowed})")]
+    Configuration {
+        /// The configuration.
+        config: String,
+        /// Its key.
+        key: &'static str,
+        /// The value.
+        value: String,
+        /// What would be allowed.
+        allowed: String,
+    },
+    /// A constant field of the CSR map that the generator gives no value.
+    #[error("{register}.{field} of the CSR map is constant, but nothing gives its value")]
+    Constant {
+        /// The register.
+        register: &'static str,
+        /// The field.
+        field: &'static str,
+    },
     /// A port's width does not come out as a number of bits.
     #[error("{unit}: port {port} has range [{range}] ({allowed})")]
     Width {

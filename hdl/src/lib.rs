@@ -7,16 +7,24 @@
 
 #![forbid(unsafe_code)]
 
+mod assemble;
+mod csr;
 mod design;
 mod error;
 mod expression;
 mod header;
 mod lex;
+mod parameters;
+mod readme;
+mod scripts;
+mod text;
 mod units;
 mod wrapper;
 
+pub use assemble::generate;
 pub use design::{Design, DesignFile, Direction, Port};
 pub use error::HdlError;
+pub use parameters::{OperandWidths, core_parameters};
 
 /// A design around one unit of `hdl/rtl/`, with everything that it instantiates: its top
 /// `<name>_unit` has the unit's ports, with the parameters fixed to these values (Verilog

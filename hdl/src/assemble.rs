@@ -1,0 +1,81 @@
+//! A whole core for a configuration.
+
+use quaver_contract::{Accumulator, CoreConfig};
+
+use crate::design::{Design, DesignFile};
+use crate::header::Header;
+use crate::units::Library;
+use crate::{HdlError, csr, parameters, readme, scripts, text, wrapper};
+
+/// The unit that the generated top is a wrapper of.
+const CORE: &str = "quaver_core";
+
+/// The generated unit.
+pub(crate) const CSR: &str = "quaver_csr";
+
+/// Generates the core of a configuration.
+///
+/// # Errors
+/// [`HdlError::Configuration`] for a configuration that has no hardware, naming its key.
+pub fn generate(config: &CoreConfig) -> Result<Design, HdlError> {
+    if config.accumulator != Accumulator::Fp32 {
+        return Err(HdlError::Configuration {
+            config: config.name.clone(),
+            key: "accumulator",
+            value: config.accumulator_name.to_owned(),
+            allowed: Accumulator::Fp32.name().to_owned(),
+        });
+    }
+    let mut library = Library::embedded();
+    library.add(CSR, csr::verilog(config)?);
+    let top = format!("quaver_{}", config.name);
+    if library.mentions(&top) {
+        return Err(HdlError::Configuration {
+            config: config.name.clone(),
+            key: "name",
+            value: config.name.clone(),
+            allowed: "names that make no module name of the units".to_owned(),
+        });
+    }
+    let source = library.source(CORE)?;
+    let parameters = parameters::core_parameters(config)?;
+    parameters::check_all_given(CORE, &Header::read(CORE, source)?, &parameters)?;
+    let comment = format!(
+        "{}// {}.\n",
+        text::header("//", &config.name, ""),
+        text::one_line(&config.description)
+    );
+    let (contents, ports) = wrapper::wrap(&top, &comment, CORE, source, &parameters)?;
+
+    let mut files = library.files(CORE)?;
+    files.push(DesignFile {
+        path: format!("rtl/{top}.v"),
+        contents,
+    });
+    let verilog: Vec<String> = files.iter().map(|f| f.path.clone()).collect();
+    let verilog: Vec<&str> = verilog.iter().map(String::as_str).collect();
+    let name = &config.name;
+    for (path, contents) in [
+        (format!("{name}.f"), scripts::file_list(name, &verilog)),
+        ("quaver_csr.h".to_owned(), csr::c_header(config)?),
+        ("quaver_csr.md".to_owned(), csr::markdown(config)?),
+        (
+            "synth.ys".to_owned(),
+            scripts::yosys_generic(name, &top, &verilog),
+        ),
+        (
+            "synth_ecp5.ys".to_owned(),
+            scripts::yosys_ecp5(name, &top, &verilog),
+        ),
+        (format!("{top}.lpf"), scripts::lpf(name)),
+        ("README.md".to_owned(), readme::readme(config, &top)),
+    ] {
+        files.push(DesignFile { path, contents });
+    }
+    Ok(Design {
+        top,
+        config_name: config.name.clone(),
+        files,
+        ports,
+    })
+}

@@ -1,0 +1,141 @@
+//! What is generated from the CSR map: Verilog, C and documentation.
+
+mod c_header;
+mod markdown;
+mod verilog;
+
+use quaver_contract::csr::{self, Access, Field, Register};
+use quaver_contract::{CoreConfig, Format, Infinity, Overflow, Rounding};
+
+use crate::{HdlError, parameters};
+
+pub(crate) use c_header::c_header;
+pub(crate) use markdown::markdown;
+pub(crate) use verilog::verilog;
+
+/// Where a constant field gets its value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Constant {
+    /// The same in every core.
+    Fixed(u32),
+    /// Different in each; a parameter of the register block with the field's name.
+    Parameter(usize),
+}
+
+impl Constant {
+    fn of(config: &CoreConfig, register: &Register, field: &Field) -> Result<Self, HdlError> {
+        Ok(match (register.name, field.name) {
+            ("ID", "id") => Self::Fixed(csr::ID),
+            ("VERSION", "version") => Self::Fixed(csr::VERSION),
+            ("SHAPE", "rows") => Self::Parameter(config.rows),
+            ("SHAPE", "cols") => Self::Parameter(config.cols),
+            ("SHAPE", "lanes") => Self::Parameter(config.lanes()),
+            ("SHAPE", "pe_latency") => Self::Parameter(config.pe_latency),
+            ("DEPTH", "tile_rows") => Self::Parameter(config.tile_rows),
+            (register, field) => return Err(HdlError::Constant { register, field }),
+        })
+    }
+}
+
+/// Bits of a field within its register.
+fn mask(field: &Field) -> u32 {
+    (u32::MAX >> (32 - field.width)) << field.lsb
+}
+
+/// Whether the bus can change something by writing the register.
+fn is_writable(register: &Register) -> bool {
+    let writable = |f: &Field| matches!(f.access, Access::ReadWrite | Access::Pulse);
+    register.fields.iter().any(writable)
+}
+
+/// The formats that a core knows with their numbers, ascending.
+fn formats(config: &CoreConfig) -> Result<Vec<(u8, &'static Format)>, HdlError> {
+    let mut formats = Vec::new();
+    for format in config.operand_formats.iter().chain(&config.output_formats) {
+        formats.push((parameters::format_id(config, format)?, *format));
+    }
+    formats.sort_by_key(|(id, _)| *id);
+    formats.dedup_by_key(|(id, _)| *id);
+    Ok(formats)
+}
+
+/// A choice that a field offers.
+struct Choice {
+    field: &'static str,
+    name: &'static str,
+    number: u32,
+}
+
+/// Every choice of a rounding or policy that a core has. Stochastic rounding needs random bits,
+/// which no stream of the core carries.
+fn choices() -> Vec<Choice> {
+    let mut choices = Vec::new();
+    let mut add = |field, name, number| {
+        choices.push(Choice {
+            field,
+            name,
+            number,
+        });
+    };
+    for rounding in Rounding::ALL {
+        if *rounding != Rounding::Stochastic {
+            add("rounding", rounding.name(), rounding.number());
+        }
+    }
+    for overflow in Overflow::ALL {
+        add("overflow", overflow.name(), overflow.number());
+    }
+    for infinity in Infinity::ALL {
+        add("infinity", infinity.name(), infinity.number());
+    }
+    choices
+}
+
+/// A name as C and Verilog accept it: letters, digits and underscores.
+fn identifier(name: &str) -> String {
+    let allowed = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
+    name.chars().map(allowed).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use quaver_contract::Formats;
+
+    #[test]
+    fn every_constant_field_has_a_value_that_fits() {
+        let configs = CoreConfig::named(&Formats::default()).unwrap();
+        let mut count = 0;
+        for config in &configs {
+            for register in csr::MAP {
+                for field in register.fields {
+                    if field.access == Access::Constant {
+                        let value = match Constant::of(config, register, field).unwrap() {
+                            Constant::Fixed(value) => u64::from(value),
+                            Constant::Parameter(value) => value as u64,
+                        };
+                        assert!(
+                            value >> field.width == 0,
+                            "{}.{}",
+                            register.name,
+                            field.name
+                        );
+                        count += 1;
+                    }
+                }
+            }
+        }
+        assert!(count > 0);
+    }
+
+    #[test]
+    fn choices_name_fields_that_hold_them() {
+        let choices = choices();
+        assert!(!choices.is_empty());
+        for choice in choices {
+            let fields = csr::MAP.iter().flat_map(|r| r.fields);
+            let field = fields.clone().find(|f| f.name == choice.field).unwrap();
+            assert!(choice.number < 1 << field.width, "{}", choice.name);
+        }
+    }
+}
