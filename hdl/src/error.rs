@@ -13,6 +13,14 @@ pub enum HdlError {
         /// The names that would have been found.
         known: String,
     },
+    /// A unit that exists only within a whole core.
+    #[error("{unit} needs {needs}, which is generated for a configuration")]
+    NeedsConfiguration {
+        /// The unit.
+        unit: String,
+        /// The generated module.
+        needs: &'static str,
+    },
     /// A unit's module header is not in the shape that the reader knows.
     #[error("{unit}, line {line}: found {found}, expected {expected}")]
     Header {

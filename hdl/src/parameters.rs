@@ -122,15 +122,21 @@ pub fn core_parameters(config: &CoreConfig) -> Result<Vec<(&'static str, String)
     ])
 }
 
-/// Checks that nothing of the core is left to a default which the configuration does not decide.
+/// Depths of the drain's pipeline. They are the same in every core, and its own decision.
+const DECIDED_BY_THE_CORE: &[&str] = &["SCALE_LATENCY", "BIAS_LATENCY", "CONVERT_LATENCY"];
+
+/// Checks that no default stands in for what a configuration should decide.
 pub(crate) fn check_all_given(
     unit: &str,
     header: &Header<'_>,
     given: &[(&str, String)],
 ) -> Result<(), HdlError> {
+    let decided = |name: &str| {
+        DECIDED_BY_THE_CORE.contains(&name) || given.iter().any(|(given, _)| *given == name)
+    };
     let forgotten = header
         .parameters()
-        .find(|(name, derived)| !derived && !given.iter().any(|(g, _)| g == name));
+        .find(|(name, derived)| !derived && !decided(name));
     match forgotten {
         None => Ok(()),
         Some((name, _)) => Err(HdlError::Parameter {

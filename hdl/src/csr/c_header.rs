@@ -3,7 +3,7 @@
 use quaver_contract::CoreConfig;
 use quaver_contract::csr::{Access, Field, MAP, Register};
 
-use super::{Constant, choices, formats, identifier, mask};
+use super::{choices, constant, formats, identifier, mask};
 use crate::HdlError;
 use crate::text::{Text, header, one_line};
 
@@ -67,15 +67,11 @@ fn field_lines(
     define(text, &format!("{name}_SHIFT"), field.lsb);
     define(text, &format!("{name}_MASK"), mask(field));
     if field.access == Access::Constant {
-        match Constant::of(config, register, field)? {
-            Constant::Fixed(value) => define(text, &format!("{name}_VALUE"), value),
-            Constant::Parameter(value) => {
-                text.line(format_args!(
-                    "#define QUAVER_{:<28} {value}u",
-                    format!("{name}_VALUE")
-                ));
-            }
-        }
+        define(
+            text,
+            &format!("{name}_VALUE"),
+            constant(config, register, field)?,
+        );
     }
     Ok(())
 }

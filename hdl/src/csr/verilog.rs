@@ -3,7 +3,7 @@
 use quaver_contract::CoreConfig;
 use quaver_contract::csr::{Access, Field, MAP, Register};
 
-use super::{Constant, is_writable};
+use super::{constant, is_writable};
 use crate::HdlError;
 use crate::text::{Text, header};
 
@@ -22,16 +22,8 @@ pub(crate) fn verilog(config: &CoreConfig) -> Result<String, HdlError> {
          //   reg_read_i    reg_rdata_o is the register's value in the same clock, else 0\n\
          //   reg_error_o   the request of this clock names no register, or writes one\n\
          //                 without a field that can be written\n\
-         `default_nettype none\n\nmodule quaver_csr #(\n",
+         `default_nettype none\n\nmodule quaver_csr (\n",
     );
-    let parameters = parameters(config)?;
-    for (i, (name, value)) in parameters.iter().enumerate() {
-        let comma = comma(i, parameters.len());
-        text.line(format_args!(
-            "    parameter integer {name:<10} = {value}{comma}"
-        ));
-    }
-    text.push(") (\n");
     ports(&mut text);
     text.push(");\n");
     for register in MAP {
@@ -52,10 +44,6 @@ pub(crate) fn verilog(config: &CoreConfig) -> Result<String, HdlError> {
     answer(&mut text, config)?;
     text.push("endmodule\n\n`default_nettype wire\n");
     Ok(text.finish())
-}
-
-fn comma(i: usize, count: usize) -> &'static str {
-    if i + 1 == count { "" } else { "," }
 }
 
 /// The name of a register's offset.
@@ -84,21 +72,6 @@ fn select(field: &Field) -> String {
     } else {
         range(field.lsb + field.width - 1, field.lsb)
     }
-}
-
-/// Names and values of the parameters: one for each constant that differs between cores.
-fn parameters(config: &CoreConfig) -> Result<Vec<(String, usize)>, HdlError> {
-    let mut parameters = Vec::new();
-    for register in MAP {
-        for field in register.fields {
-            if field.access == Access::Constant
-                && let Constant::Parameter(value) = Constant::of(config, register, field)?
-            {
-                parameters.push((field.name.to_uppercase(), value));
-            }
-        }
-    }
-    Ok(parameters)
 }
 
 fn ports(text: &mut Text) {
@@ -188,12 +161,9 @@ fn answer(text: &mut Text, config: &CoreConfig) -> Result<(), HdlError> {
                 Access::Pulse => continue,
                 Access::Status => format!("{}_i", signal(register, field)),
                 Access::ReadWrite => format!("{}_q", signal(register, field)),
-                Access::Constant => match Constant::of(config, register, field)? {
-                    Constant::Fixed(value) => format!("{}'h{value:x}", field.width),
-                    Constant::Parameter(_) => {
-                        format!("{}{}", field.name.to_uppercase(), range(field.width - 1, 0))
-                    }
-                },
+                Access::Constant => {
+                    format!("{}'h{:x}", field.width, constant(config, register, field)?)
+                }
             };
             let bits = if field.width == 32 {
                 String::new()
