@@ -182,6 +182,7 @@ impl CoreConfig {
                 ));
             }
         }
+        self.accumulator.validate()?;
         for a in &self.operand_formats {
             for b in &self.operand_formats {
                 if !a.products_fit_fp32(b) {

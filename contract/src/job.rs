@@ -129,6 +129,7 @@ impl Job<'_> {
                 Format::PRODUCT_RANGE,
             ));
         }
+        self.accumulator.validate()?;
         self.output.validate()
     }
 }

@@ -15,6 +15,7 @@ pub mod error;
 pub mod format;
 pub mod formats;
 pub mod job;
+pub mod profile;
 
 pub use accumulator::Accumulator;
 pub use config::CoreConfig;
@@ -23,3 +24,4 @@ pub use error::ContractError;
 pub use format::{Encoding, Format, Specials};
 pub use formats::Formats;
 pub use job::{Engine, EngineError, Job, JobResult, Scale};
+pub use profile::Profile;

@@ -136,7 +136,8 @@ impl Encoder {
             let half = (1u32 << shift) >> 1;
             let ones = (1u32 << shift) - 1;
             // Ties go to the even code: with a fraction the kept last bit, without one the field's.
-            let odd = ((significand >> shift) ^ ((binade - self.min_field) << self.fraction_bits)) & 1;
+            let odd =
+                ((significand >> shift) ^ ((binade - self.min_field) << self.fraction_bits)) & 1;
             let addend = match ROUNDING {
                 NEAREST_EVEN => half.saturating_sub(1) + (odd & half.min(1)),
                 NEAREST_AWAY => half,

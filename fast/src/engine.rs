@@ -64,7 +64,13 @@ impl Fast {
                 "a deterministic rounding: a job carries no random bits",
             ));
         }
-        let Accumulator::Fp32 = job.accumulator;
+        if job.accumulator != Accumulator::Fp32 {
+            return Err(ContractError::illegal(
+                "accumulator",
+                job.accumulator,
+                "fp32",
+            ));
+        }
         let epilogue = Epilogue::new(job)?;
         let (m, n) = (job.m(), job.n());
         let mut values = match job.init {

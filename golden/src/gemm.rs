@@ -2,10 +2,11 @@
 
 use ndarray::Array2;
 use quaver_contract::formats::FP32;
-use quaver_contract::{Accumulator, Engine, EngineError, Format, Job, JobResult, Rounding, Scale};
+use quaver_contract::{Engine, EngineError, Format, Job, JobResult, Rounding, Scale};
 
-use crate::accumulate::multiply_add_fp32;
+use crate::chain::sum;
 use crate::convert::convert;
+use crate::dot::Operand;
 use crate::scale::Epilogue;
 use crate::{GoldenError, Number, decode};
 
@@ -29,10 +30,11 @@ impl Engine for Golden {
         }
 
         // Rule 2: every code has one number, so the numbers are looked up instead of made anew.
-        let numbers_a = all_numbers(job.format_a);
-        let numbers_b = all_numbers(job.format_b);
+        let operands_a = all_operands(job.format_a);
+        let operands_b = all_operands(job.format_b);
 
         let mut values = Array2::zeros((job.m(), job.n()));
+        let mut terms = Vec::with_capacity(job.k());
         for n in 0..job.n() {
             let epilogue = Epilogue {
                 scale: match job.scale {
@@ -43,24 +45,25 @@ impl Engine for Golden {
                 bias: job.bias.map(|bias| bias[n]),
                 relu: job.relu,
             };
-            let column: Vec<Number> = job
-                .b
-                .column(n)
-                .iter()
-                .map(|&code| numbers_b[usize::from(code)])
-                .collect();
             for m in 0..job.m() {
+                terms.clear();
+                terms.extend(
+                    job.a
+                        .row(m)
+                        .iter()
+                        .zip(job.b.column(n))
+                        .map(|(&a, &b)| (operands_a[usize::from(a)], operands_b[usize::from(b)])),
+                );
                 // Rule 1.2. The bits of +0 are 0.
-                let mut sum = job.init.map_or(0, |init| init[(m, n)]);
-                match job.accumulator {
-                    // Rule 4.1: ascending k, one rounding per term.
-                    Accumulator::Fp32 => {
-                        for (&code, &b) in job.a.row(m).iter().zip(&column) {
-                            sum = multiply_add_fp32(sum, numbers_a[usize::from(code)], b);
-                        }
-                    }
-                }
-                values[(m, n)] = convert(epilogue.apply(sum), FP32, &job.output, 0);
+                let init = job.init.map_or(0, |init| init[(m, n)]);
+                let result = epilogue.apply(sum(&job.accumulator, init, &terms));
+                values[(m, n)] = if job.output.format == FP32 && decode(result, FP32) == Number::Nan
+                {
+                    // Rule 6.2.
+                    job.accumulator.nan()
+                } else {
+                    convert(result, FP32, &job.output, 0)
+                };
             }
         }
         Ok(JobResult {
@@ -70,9 +73,20 @@ impl Engine for Golden {
     }
 }
 
-/// The number of every code of an operand format.
-fn all_numbers(format: &Format) -> Vec<Number> {
+/// Every code of an operand format, decoded.
+fn all_operands(format: &Format) -> Vec<Operand> {
     (0..=format.code_mask())
-        .map(|code| decode(code, format))
+        .map(|code| {
+            let number = decode(code, format);
+            Operand {
+                number,
+                field_exponent: match number {
+                    Number::Finite { exponent, .. } => {
+                        exponent + format.fraction_bits.cast_signed()
+                    }
+                    _ => 0,
+                },
+            }
+        })
         .collect()
 }

@@ -16,8 +16,10 @@
 #![deny(clippy::float_arithmetic)]
 
 pub mod accumulate;
+pub mod chain;
 pub mod convert;
 pub mod decode;
+pub mod dot;
 pub mod encode;
 mod error;
 pub mod gemm;
