@@ -6,7 +6,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 use quaver_contract::{ContractError, Conversion, Format, Formats, Overflow, Rounding};
 
-use crate::commands::{configs, convert, formats, gemm};
+use crate::commands::{configs, convert, formats, gemm, generate};
 use crate::error::CliError;
 
 const EXAMPLES: &str = "\
@@ -73,7 +73,9 @@ pub(crate) enum Command {
     /// Converts an array from one format to another
     Convert(convert::ConvertArgs),
     /// Runs D = convert(relu(scale * (init + A * B) + bias)) on an engine
-    Gemm(gemm::GemmArgs),
+    Gemm(Box<gemm::GemmArgs>),
+    /// Writes the Verilog of a core
+    Generate(generate::GenerateArgs),
 }
 
 /// How results are rounded and what happens to those that are too large.
@@ -138,5 +140,6 @@ pub(crate) fn run(cli: &Cli) -> Result<bool, CliError> {
         Command::Configs(args) => configs::run(args, global).map(|()| true),
         Command::Convert(args) => convert::run(args, global).map(|()| true),
         Command::Gemm(args) => gemm::run(args, global).map(|()| true),
+        Command::Generate(args) => generate::run(args, global).map(|()| true),
     }
 }

@@ -4,3 +4,4 @@ pub(crate) mod configs;
 pub(crate) mod convert;
 pub(crate) mod formats;
 pub(crate) mod gemm;
+pub(crate) mod generate;

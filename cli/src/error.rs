@@ -124,7 +124,8 @@ pub(crate) fn one_line(message: &str) -> String {
         .map(str::trim)
         .filter(|line| !line.is_empty())
         .collect();
-    format!("quaver: error: {}", lines.join("; "))
+    // A line that ends in a colon introduces the next.
+    format!("quaver: error: {}", lines.join("; ").replace(":; ", ": "))
 }
 
 /// A usage error in one line: clap's message and tip, and where the help is.

@@ -4,7 +4,7 @@
 //! are listed in [`PENDING`] while they exist; whoever ends the process on a signal removes them
 //! with the list locked, so that no other can appear.
 
-use std::io::{BufWriter, Write};
+use std::io::{BufWriter, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -33,6 +33,35 @@ pub(crate) fn uninterrupted<T>(work: impl FnOnce() -> T) -> T {
     work()
 }
 
+/// Checks that files of those names can be made or replaced below a folder, which need not exist.
+///
+/// # Errors
+/// [`CliError::Write`] naming what is in the way.
+pub(crate) fn check_folder(folder: &Path, files: &[&str]) -> Result<(), CliError> {
+    let fail = |path: &Path, kind: ErrorKind| CliError::write(path)(kind.into());
+    for file in files {
+        let file = folder.join(file);
+        if file.is_dir() {
+            return Err(fail(&file, ErrorKind::IsADirectory));
+        }
+        // What exists above the file must be folders, and the innermost of them writable.
+        for above in file.ancestors().skip(1) {
+            let above = match above.as_os_str().is_empty() {
+                true => Path::new("."),
+                false => above,
+            };
+            if above.is_dir() {
+                tempfile::tempfile_in(above).map_err(CliError::write(above))?;
+                break;
+            }
+            if above.symlink_metadata().is_ok() {
+                return Err(fail(above, ErrorKind::NotADirectory));
+            }
+        }
+    }
+    Ok(())
+}
+
 /// Where a result will go: checked before the work, written after it.
 #[derive(Debug)]
 pub(crate) struct Output {
@@ -50,23 +79,23 @@ impl Output {
     /// # Errors
     /// [`CliError::Write`] naming the path.
     pub(crate) fn check(path: &Path) -> Result<Self, CliError> {
-        let fail = |kind: std::io::ErrorKind| CliError::write(path)(kind.into());
+        let fail = |kind: ErrorKind| CliError::write(path)(kind.into());
         let mut output = Self {
             path: path.to_owned(),
             file: path.to_owned(),
             in_place: false,
         };
         match std::fs::metadata(path) {
-            Ok(found) if found.is_dir() => return Err(fail(std::io::ErrorKind::IsADirectory)),
+            Ok(found) if found.is_dir() => return Err(fail(ErrorKind::IsADirectory)),
             Ok(found) if found.is_file() => {
                 if found.permissions().readonly() {
-                    return Err(fail(std::io::ErrorKind::PermissionDenied));
+                    return Err(fail(ErrorKind::PermissionDenied));
                 }
                 output.file = path.canonicalize().map_err(CliError::write(path))?;
             }
             Ok(_) => output.in_place = true,
             Err(_) if path.file_name().is_none() => {
-                return Err(fail(std::io::ErrorKind::InvalidFilename));
+                return Err(fail(ErrorKind::InvalidFilename));
             }
             Err(_) => {}
         }
@@ -157,7 +186,7 @@ mod tests {
         output
             .write(|w| {
                 w.write_all(b"half")?;
-                Err(std::io::ErrorKind::StorageFull.into())
+                Err(ErrorKind::StorageFull.into())
             })
             .unwrap_err();
         assert_eq!(std::fs::read(&path).unwrap(), b"old");

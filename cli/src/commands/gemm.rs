@@ -1,15 +1,14 @@
 //! `quaver gemm`: one job on one engine.
 
 mod operands;
+mod report;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
-use quaver_contract::job::Counters;
 use quaver_contract::{Accumulator, CoreConfig, Format, Job, Rounding};
-use serde::Serialize;
 
 use crate::args::{Global, Policy};
 use crate::console;
@@ -18,6 +17,7 @@ use crate::error::CliError;
 use crate::npy;
 use crate::output::Output;
 use operands::Operands;
+use report::{Clock, Report};
 
 const EXAMPLES: &str = "\
 ARRAYS:
@@ -128,65 +128,6 @@ fn engines() -> impl clap::builder::TypedValueParser<Value = &'static EngineRow>
         let row = ENGINES.iter().find(|row| row.name == name);
         row.ok_or("no such engine")
     })
-}
-
-#[derive(Serialize)]
-struct Report<'a> {
-    engine: &'static str,
-    config: &'a str,
-    format_a: &'static str,
-    format_b: &'static str,
-    accumulator: &'static str,
-    out: &'static str,
-    rounding: &'static str,
-    overflow: &'static str,
-    m: usize,
-    n: usize,
-    k: usize,
-    /// For engines with a clock.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    cycles: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    counters: Option<Clock>,
-    seconds: f64,
-    output: &'a Path,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    vcd: Option<&'a Path>,
-}
-
-/// What a clocked engine counted; the names are those of the core's CSRs.
-#[derive(Serialize)]
-struct Clock {
-    cycles: u64,
-    rows: u64,
-    stall_a: u64,
-    stall_b: u64,
-    stall_c: u64,
-    stall_p: u64,
-    stall_d: u64,
-}
-
-impl From<Counters> for Clock {
-    fn from(counters: Counters) -> Self {
-        let Counters {
-            cycles,
-            rows,
-            stall_a,
-            stall_b,
-            stall_c,
-            stall_p,
-            stall_d,
-        } = counters;
-        Self {
-            cycles,
-            rows,
-            stall_a,
-            stall_b,
-            stall_c,
-            stall_p,
-            stall_d,
-        }
-    }
 }
 
 /// Runs the job.

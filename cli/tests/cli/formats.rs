@@ -1,9 +1,7 @@
 //! `quaver formats` and `quaver configs`.
 
-mod support;
-
+use crate::support::Sandbox;
 use quaver_contract::{CoreConfig, Formats};
-use support::Sandbox;
 
 #[test]
 fn formats_table_names_every_row() {

@@ -1,8 +1,6 @@
 //! `quaver convert`.
 
-mod support;
-
-use support::Sandbox;
+use crate::support::Sandbox;
 
 #[test]
 fn every_code_round_trips_through_fp32() {
@@ -56,8 +54,9 @@ fn element_types_orders_and_shapes_give_the_same_codes() {
     sandbox.save("f4.npy", &[2, 3, 4], numbers.clone());
     sandbox.save("u4.npy", &[2, 3, 4], bits);
     sandbox.save_fortran("fortran.npy", &[2, 3, 4], &numbers);
-    let mut big_endian =
-        support::npy_header("{'descr': '>f4', 'fortran_order': False, 'shape': (2, 3, 4), }");
+    let mut big_endian = crate::support::npy_header(
+        "{'descr': '>f4', 'fortran_order': False, 'shape': (2, 3, 4), }",
+    );
     big_endian.extend(numbers.iter().flat_map(|x| x.to_be_bytes()));
     sandbox.write("big_endian.npy", big_endian);
     let inputs = ["f4", "u4", "fortran", "big_endian"];

@@ -1,7 +1,5 @@
 //! A folder to run the command in, arrays to give it, and what it answers.
 
-#![allow(dead_code, reason = "each test file uses some of it")]
-
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -12,43 +10,43 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// What a run left.
-pub struct Outcome {
-    pub code: Option<i32>,
-    pub stdout: String,
-    pub stderr: String,
+pub(crate) struct Outcome {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 impl Outcome {
     /// Standard output, of a run that went well.
-    pub fn ok(self) -> String {
+    pub(crate) fn ok(self) -> String {
         assert_eq!(self.code, Some(0), "{}", self.stderr);
         self.stdout
     }
 
     /// Standard output as one JSON value.
-    pub fn json(self) -> Value {
+    pub(crate) fn json(self) -> Value {
         serde_json::from_str(&self.ok()).unwrap()
     }
 }
 
 /// A folder of its own, which the command runs in.
-pub struct Sandbox {
+pub(crate) struct Sandbox {
     folder: TempDir,
 }
 
 impl Sandbox {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             folder: tempfile::tempdir().unwrap(),
         }
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
     /// The command in this folder, with the cache that all tests share.
-    pub fn command(&self, arguments: &[&str]) -> Command {
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_quaver"));
         command
             .args(arguments)
@@ -58,7 +56,7 @@ impl Sandbox {
         command
     }
 
-    pub fn run(&self, arguments: &[&str]) -> Outcome {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Outcome {
         let output = self.command(arguments).output().unwrap();
         Outcome {
             code: output.status.code(),
@@ -68,19 +66,19 @@ impl Sandbox {
     }
 
     /// Runs a line of arguments separated by spaces.
-    pub fn line(&self, arguments: &str) -> Outcome {
+    pub(crate) fn line(&self, arguments: &str) -> Outcome {
         let arguments: Vec<&str> = arguments.split_whitespace().collect();
         self.run(&arguments)
     }
 
     /// Saves an array of that shape, elements in C order.
-    pub fn save<T: WritableElement>(&self, name: &str, shape: &[usize], elements: Vec<T>) {
+    pub(crate) fn save<T: WritableElement>(&self, name: &str, shape: &[usize], elements: Vec<T>) {
         let array = ArrayD::from_shape_vec(IxDyn(shape), elements).unwrap();
         write_npy(self.path(name), &array).unwrap();
     }
 
     /// Saves the same in Fortran order.
-    pub fn save_fortran<T: WritableElement + Copy>(
+    pub(crate) fn save_fortran<T: WritableElement + Copy>(
         &self,
         name: &str,
         shape: &[usize],
@@ -91,12 +89,12 @@ impl Sandbox {
         write_npy(self.path(name), &fortran).unwrap();
     }
 
-    pub fn write(&self, name: &str, bytes: impl AsRef<[u8]>) {
+    pub(crate) fn write(&self, name: &str, bytes: impl AsRef<[u8]>) {
         std::fs::write(self.path(name), bytes).unwrap();
     }
 
     /// Shape and elements, in C order.
-    pub fn load<T: ReadableElement + Clone>(&self, name: &str) -> (Vec<usize>, Vec<T>) {
+    pub(crate) fn load<T: ReadableElement + Clone>(&self, name: &str) -> (Vec<usize>, Vec<T>) {
         let array: ArrayD<T> = read_npy(self.path(name)).unwrap();
         (
             array.raw_dim().slice().to_vec(),
@@ -105,7 +103,7 @@ impl Sandbox {
     }
 
     /// All files below the folder, hidden ones too.
-    pub fn files(&self) -> BTreeSet<PathBuf> {
+    pub(crate) fn files(&self) -> BTreeSet<PathBuf> {
         let mut files = BTreeSet::new();
         let mut folders = vec![self.folder.path().to_owned()];
         while let Some(folder) = folders.pop() {
@@ -122,12 +120,12 @@ impl Sandbox {
 }
 
 /// Where the tests' simulations are built, beside what cargo builds.
-pub fn cache() -> PathBuf {
+pub(crate) fn cache() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join("../quaver-cache")
 }
 
 /// An npy file with that header text and no data.
-pub fn npy_header(text: &str) -> Vec<u8> {
+pub(crate) fn npy_header(text: &str) -> Vec<u8> {
     let length = u16::try_from(text.len() + 1).unwrap();
     let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
     bytes.extend(length.to_le_bytes());

@@ -1,0 +1,9 @@
+//! The command from outside: what it prints, writes, refuses and leaves behind.
+
+mod bad_input;
+mod convert;
+mod formats;
+mod gemm;
+mod generate;
+mod processes;
+mod support;
