@@ -5,6 +5,9 @@ use std::path::PathBuf;
 /// Why there is no design, or why it is not on the disk.
 #[derive(Debug, thiserror::Error)]
 pub enum HdlError {
+    /// A declaration of the contract that does not hold.
+    #[error(transparent)]
+    Contract(#[from] quaver_contract::ContractError),
     /// A unit that is neither in `hdl/rtl/` nor generated.
     #[error("unknown unit '{name}' (known: {known})")]
     UnknownUnit {
@@ -12,14 +15,6 @@ pub enum HdlError {
         name: String,
         /// The names that would have been found.
         known: String,
-    },
-    /// A unit that exists only within a whole core.
-    #[error("{unit} needs {needs}, which is generated for a configuration")]
-    NeedsConfiguration {
-        /// The unit.
-        unit: String,
-        /// The generated module.
-        needs: &'static str,
     },
     /// A unit's module header is not in the shape that the reader knows.
     #[error("{unit}, line {line}: found {found}, expected {expected}")]

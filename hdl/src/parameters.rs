@@ -181,6 +181,10 @@ mod tests {
     }
 
     #[test]
+    #[expect(
+        clippy::unusual_byte_groupings,
+        reason = "the groups are the row's fields"
+    )]
     fn rows_table_vs_values() {
         let formats = Formats::default();
         let cases = [

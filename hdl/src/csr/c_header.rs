@@ -3,7 +3,7 @@
 use quaver_contract::CoreConfig;
 use quaver_contract::csr::{Access, Field, MAP, Register};
 
-use super::{choices, constant, formats, identifier, mask};
+use super::{Constant, choices, formats, identifier, mask};
 use crate::HdlError;
 use crate::text::{Text, header, one_line};
 
@@ -70,7 +70,7 @@ fn field_lines(
         define(
             text,
             &format!("{name}_VALUE"),
-            constant(config, register, field)?,
+            Constant::of(config, register, field)?.value(),
         );
     }
     Ok(())

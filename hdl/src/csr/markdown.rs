@@ -3,7 +3,7 @@
 use quaver_contract::CoreConfig;
 use quaver_contract::csr::{Access, Field, MAP, Register};
 
-use super::{choices, constant, formats};
+use super::{Constant, choices, formats};
 use crate::HdlError;
 use crate::text::{Text, header, one_line};
 
@@ -78,7 +78,7 @@ fn register_section(
             Access::Status => "ro".to_owned(),
             Access::ReadWrite => "rw".to_owned(),
             Access::Pulse => "pulse".to_owned(),
-            Access::Constant => match constant(config, register, field)? {
+            Access::Constant => match Constant::of(config, register, field)?.value() {
                 value @ 0..=0xffff => format!("const {value}"),
                 value => format!("const {value:#x}"),
             },

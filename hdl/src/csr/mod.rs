@@ -13,19 +13,36 @@ pub(crate) use c_header::c_header;
 pub(crate) use markdown::markdown;
 pub(crate) use verilog::verilog;
 
-/// The value of a constant field.
-fn constant(config: &CoreConfig, register: &Register, field: &Field) -> Result<u32, HdlError> {
-    let size = |value: usize| u32::try_from(value).expect("a configuration's sizes are bounded");
-    Ok(match (register.name, field.name) {
-        ("ID", "id") => csr::ID,
-        ("VERSION", "version") => csr::VERSION,
-        ("SHAPE", "rows") => size(config.rows),
-        ("SHAPE", "cols") => size(config.cols),
-        ("SHAPE", "lanes") => size(config.lanes()),
-        ("SHAPE", "pe_latency") => size(config.pe_latency),
-        ("DEPTH", "tile_rows") => size(config.tile_rows),
-        (register, field) => return Err(HdlError::Constant { register, field }),
-    })
+/// Where a constant field gets its value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Constant {
+    /// The same in every core.
+    Fixed(u32),
+    /// A parameter of the register block, with the field's name in upper case.
+    Parameter(u32),
+}
+
+impl Constant {
+    fn of(config: &CoreConfig, register: &Register, field: &Field) -> Result<Self, HdlError> {
+        let parameter =
+            |value: usize| Self::Parameter(u32::try_from(value).expect("sizes are bounded"));
+        Ok(match (register.name, field.name) {
+            ("ID", "id") => Self::Fixed(csr::ID),
+            ("VERSION", "version") => Self::Fixed(csr::VERSION),
+            ("SHAPE", "rows") => parameter(config.rows),
+            ("SHAPE", "cols") => parameter(config.cols),
+            ("SHAPE", "lanes") => parameter(config.lanes()),
+            ("SHAPE", "pe_latency") => parameter(config.pe_latency),
+            ("DEPTH", "tile_rows") => parameter(config.tile_rows),
+            (register, field) => return Err(HdlError::Constant { register, field }),
+        })
+    }
+
+    const fn value(self) -> u32 {
+        match self {
+            Self::Fixed(value) | Self::Parameter(value) => value,
+        }
+    }
 }
 
 /// Bits of a field within its register.
@@ -101,7 +118,8 @@ mod tests {
             for register in csr::MAP {
                 for field in register.fields {
                     if field.access == Access::Constant {
-                        let value = u64::from(constant(config, register, field).unwrap());
+                        let value =
+                            u64::from(Constant::of(config, register, field).unwrap().value());
                         assert!(
                             value >> field.width == 0,
                             "{}.{}",

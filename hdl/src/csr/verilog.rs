@@ -3,7 +3,7 @@
 use quaver_contract::CoreConfig;
 use quaver_contract::csr::{Access, Field, MAP, Register};
 
-use super::{constant, is_writable};
+use super::{Constant, is_writable};
 use crate::HdlError;
 use crate::text::{Text, header};
 
@@ -22,8 +22,16 @@ pub(crate) fn verilog(config: &CoreConfig) -> Result<String, HdlError> {
          //   reg_read_i    reg_rdata_o is the register's value in the same clock, else 0\n\
          //   reg_error_o   the request of this clock names no register, or writes one\n\
          //                 without a field that can be written\n\
-         `default_nettype none\n\nmodule quaver_csr (\n",
+         `default_nettype none\n\nmodule quaver_csr #(\n",
     );
+    let parameters = parameters(config)?;
+    for (i, (name, value)) in parameters.iter().enumerate() {
+        let comma = if i + 1 == parameters.len() { "" } else { "," };
+        text.line(format_args!(
+            "    parameter integer {name:<10} = {value}{comma}"
+        ));
+    }
+    text.push(") (\n");
     ports(&mut text);
     text.push(");\n");
     for register in MAP {
@@ -65,13 +73,30 @@ fn range(high: u32, low: u32) -> String {
     }
 }
 
-/// A field's bits of a 32-bit word.
+/// A field's bits of a 32-bit word; empty for all.
 fn select(field: &Field) -> String {
-    if field.width == 1 {
+    if field.width == 32 {
+        String::new()
+    } else if field.width == 1 {
         format!("[{}]", field.lsb)
     } else {
         range(field.lsb + field.width - 1, field.lsb)
     }
+}
+
+/// Names and values of the parameters: one for each constant that differs between cores.
+fn parameters(config: &CoreConfig) -> Result<Vec<(String, u32)>, HdlError> {
+    let mut parameters = Vec::new();
+    for register in MAP {
+        for field in register.fields {
+            if field.access == Access::Constant
+                && let Constant::Parameter(value) = Constant::of(config, register, field)?
+            {
+                parameters.push((field.name.to_uppercase(), value));
+            }
+        }
+    }
+    Ok(parameters)
 }
 
 fn ports(text: &mut Text) {
@@ -82,16 +107,16 @@ fn ports(text: &mut Text) {
          input  wire [3:0]  reg_wstrb_i,\n    output reg  [31:0] reg_rdata_o,\n    \
          output reg         reg_error_o",
     );
+    let mut separator = ",\n\n";
     for register in MAP {
-        let mut first = true;
         for field in register.fields {
             let (direction, suffix) = match field.access {
                 Access::Constant => continue,
                 Access::Status => ("input ", "i"),
                 Access::ReadWrite | Access::Pulse => ("output", "o"),
             };
-            text.push(if first { ",\n\n" } else { ",\n" });
-            first = false;
+            text.push(separator);
+            separator = ",\n";
             let range = range(field.width - 1, 0);
             let signal = signal(register, field);
             text.write(format_args!(
@@ -161,15 +186,15 @@ fn answer(text: &mut Text, config: &CoreConfig) -> Result<(), HdlError> {
                 Access::Pulse => continue,
                 Access::Status => format!("{}_i", signal(register, field)),
                 Access::ReadWrite => format!("{}_q", signal(register, field)),
-                Access::Constant => {
-                    format!("{}'h{:x}", field.width, constant(config, register, field)?)
-                }
+                Access::Constant => match Constant::of(config, register, field)? {
+                    Constant::Fixed(value) => format!("{}'h{value:x}", field.width),
+                    Constant::Parameter(_) => {
+                        let range = range(field.width - 1, 0);
+                        format!("{}{range}", field.name.to_uppercase())
+                    }
+                },
             };
-            let bits = if field.width == 32 {
-                String::new()
-            } else {
-                select(field)
-            };
+            let bits = select(field);
             text.line(format_args!("                value{bits} = {read};"));
         }
         if is_writable(register) {
