@@ -42,9 +42,9 @@ module quaver_fp32_accumulate #(
     wire                 nonzero    = carry || significand[PRODUCT_W-2];
     wire [PRODUCT_W-1:0] normalised = carry ? significand : significand << 1;
 
-    // exponent + 127 + carry, where adding 128 is inverting the top bit of eight.
+    // exponent + 127 + carry: adding 128 is inverting the top bit of eight.
     wire [EXP_W+7:0] extended = {{8{exponent[EXP_W-1]}}, exponent};
-    wire [7:0]       biased   = {!extended[7], extended[6:0]} - {7'd0, !carry};
+    wire [7:0]       biased   = {!extended[7], extended[6:0]};
 
     quaver_fp32_sum #(
         .ADDEND_W (PRODUCT_W),
@@ -60,6 +60,7 @@ module quaver_fp32_accumulate #(
         .addend_present_i     (nonzero),
         .addend_sign_i        (sign),
         .addend_exponent_i    (biased),
+        .addend_carry_i       (carry),
         .addend_significand_i (normalised),
         .sum_o                (psum_o)
     );

@@ -35,6 +35,7 @@ module quaver_fp32_add #(
         .addend_present_i     (1'b1),
         .addend_sign_i        (b_i[31]),
         .addend_exponent_i    ({b_i[30:24], b_i[23] || !hidden}),
+        .addend_carry_i       (1'b1),
         .addend_significand_i ({hidden, b_i[22:0]}),
         .sum_o                (sum_o)
     );

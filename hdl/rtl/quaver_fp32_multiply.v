@@ -155,14 +155,15 @@ module quaver_fp32_multiply #(
     wire [31:0] rounded;
 
     quaver_fp32_round u_round (
-        .nan_i         (nan_3),
-        .inf_i         (inf_3),
-        .sign_i        (sign_3),
-        .exponent_i    (base_3),
-        .significand_i (window_3[24:1]),
-        .round_i       (window_3[0]),
-        .sticky_i      (sticky_3),
-        .code_o        (rounded)
+        .nan_i      (nan_3),
+        .inf_i      (inf_3),
+        .sign_i     (sign_3),
+        .exponent_i (base_3),
+        .carry_i    (window_3[24]),
+        .fraction_i (window_3[23:1]),
+        .round_i    (window_3[0]),
+        .sticky_i   (sticky_3),
+        .code_o     (rounded)
     );
 
     quaver_stage #(.WIDTH(32), .REGISTERED(1)) u_product (
