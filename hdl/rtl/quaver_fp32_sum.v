@@ -8,6 +8,7 @@
 //   addend_exponent_i,     biased by 127: addend_exponent_i - 1 + addend_carry_i, in
 //   addend_carry_i         1 to 254, 1 for a subnormal. Apart, because a product
 //                          knows late whether its significand is in [2, 4).
+//                          Of nan and inf they mean nothing.
 //   addend_significand_i   1 integer bit and ADDEND_W-1 fraction bits
 //   sum_o                  FP32, LATENCY enabled clocks later (1 to 5, the
 //                          output register included)
@@ -48,7 +49,8 @@ module quaver_fp32_sum #(
         end
     endgenerate
 
-    // Where the registers are.
+    // Which of the four cuts are registers. All four leave parts of about equal
+    // delay; fewer are placed so that the longest part is short.
     localparam integer CUT_ORDER     = (LATENCY >= 4) ? 1 : 0;
     localparam integer CUT_ALIGN     = (LATENCY == 3 || LATENCY == 5) ? 1 : 0;
     localparam integer CUT_ADD       = (LATENCY == 2 || LATENCY >= 4) ? 1 : 0;
