@@ -6,7 +6,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 use quaver_contract::{ContractError, Conversion, Format, Formats, Overflow, Rounding};
 
-use crate::commands::{configs, convert, formats, gemm, generate};
+use crate::commands::{configs, convert, formats, gemm, generate, profiles};
 use crate::error::CliError;
 
 const EXAMPLES: &str = "\
@@ -70,6 +70,8 @@ pub(crate) enum Command {
     Formats(formats::FormatsArgs),
     /// Shows the named core configurations
     Configs(configs::ConfigsArgs),
+    /// Shows real chips and what is known of their sums
+    Profiles(profiles::ProfilesArgs),
     /// Converts an array from one format to another
     Convert(convert::ConvertArgs),
     /// Runs D = convert(relu(scale * (init + A * B) + bias)) on an engine
@@ -138,6 +140,7 @@ pub(crate) fn run(cli: &Cli) -> Result<bool, CliError> {
     match &cli.command {
         Command::Formats(args) => formats::run(args, global).map(|()| true),
         Command::Configs(args) => configs::run(args, global).map(|()| true),
+        Command::Profiles(args) => profiles::run(args).map(|()| true),
         Command::Convert(args) => convert::run(args, global).map(|()| true),
         Command::Gemm(args) => gemm::run(args, global).map(|()| true),
         Command::Generate(args) => generate::run(args, global).map(|()| true),

@@ -5,3 +5,4 @@ pub(crate) mod convert;
 pub(crate) mod formats;
 pub(crate) mod gemm;
 pub(crate) mod generate;
+pub(crate) mod profiles;

@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
+use quaver_contract::profile::Profile;
 use quaver_contract::{Accumulator, CoreConfig, Format, Job, Rounding};
 
 use crate::args::{Global, Policy};
@@ -84,6 +85,10 @@ pub(crate) struct GemmArgs {
     #[arg(long, value_name = "NAME", value_parser = accumulators())]
     accumulator: Option<Accumulator>,
 
+    /// Adds as a real chip does: its accumulator, by the chip's name (see quaver profiles)
+    #[arg(long, value_name = "CHIP", conflicts_with = "accumulator")]
+    profile: Option<String>,
+
     /// The core: a named configuration or a file of one
     #[arg(long, value_name = "NAME|FILE.toml", default_value = "default")]
     config: String,
@@ -144,7 +149,11 @@ pub(crate) fn run(args: &GemmArgs, global: &Global) -> Result<(), CliError> {
         return Err(CliError::option("--rounding", "sr", allowed));
     }
     let config = CoreConfig::load(&args.config, &formats)?;
-    let accumulator = args.accumulator.unwrap_or(config.accumulator);
+    let accumulator = match (args.accumulator, &args.profile) {
+        (Some(accumulator), _) => accumulator,
+        (None, Some(profile)) => Profile::get(profile)?.accumulator()?.accumulator,
+        (None, None) => config.accumulator,
+    };
     let options = engine_options(args, global, config)?;
     let output = Output::check(&args.output)?;
     if let Some(vcd) = &args.vcd {

@@ -1,6 +1,7 @@
-//! `quaver formats` and `quaver configs`.
+//! `quaver formats`, `quaver configs` and `quaver profiles`.
 
 use crate::support::Sandbox;
+use quaver_contract::profile::PROFILES;
 use quaver_contract::{CoreConfig, Formats};
 
 #[test]
@@ -109,5 +110,18 @@ fn configs_lists_every_named_one() {
     for (row, config) in report["configs"].as_array().unwrap().iter().zip(&named) {
         assert_eq!(row["name"], config.name.as_str());
         assert_eq!(row["rows"].as_u64(), Some(config.rows as u64));
+    }
+}
+
+#[test]
+fn profiles_lists_every_chip_with_its_evidence() {
+    let report = Sandbox::new().line("profiles --json").json();
+    let rows = report["profiles"].as_array().unwrap();
+    assert!(!PROFILES.is_empty());
+    assert_eq!(rows.len(), PROFILES.len());
+    for (row, profile) in rows.iter().zip(PROFILES) {
+        assert_eq!(row["name"], profile.name);
+        assert_eq!(row["evidence"], profile.evidence.summary());
+        assert_eq!(row["accumulator"].is_null(), profile.accumulator().is_err());
     }
 }

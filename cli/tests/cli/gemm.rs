@@ -126,6 +126,29 @@ fn epilogue_in_the_order_of_the_contract() {
 }
 
 #[test]
+fn profiles_and_accumulators_add_in_their_own_way() {
+    let sandbox = Sandbox::new();
+    // 448 * 448 + 2^-9 * 1 - 448 * 448 + 1 * 1.
+    sandbox.save("a.npy", &[1, 4], vec![0x7e_u8, 0x01, 0xfe, 0x38]);
+    sandbox.save("b.npy", &[4, 1], vec![0x7e_u8, 0x38, 0x7e, 0x38]);
+    let cases = [
+        ("", "fp32", 1.0_f32),
+        ("--accumulator exact", "exact", 1.0 + 1.0 / 512.0),
+        // Beside products of exponent 8 + 8, 13 fraction bits keep nothing below 2^3.
+        ("--profile h100", "dot_hopper", 0.0),
+    ];
+    for (options, accumulator, expected) in cases {
+        let report = sandbox
+            .line(&format!(
+                "{E4M3FN} {options} --engine golden --json -o d.npy"
+            ))
+            .json();
+        assert_eq!(report["accumulator"], accumulator);
+        assert_eq!(sandbox.load::<f32>("d.npy").1, [expected], "{options}");
+    }
+}
+
+#[test]
 fn init_bits_are_kept() {
     let sandbox = Sandbox::new();
     // With K = 0 the result is the initial value, -0 and subnormal numbers too.

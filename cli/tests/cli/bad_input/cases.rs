@@ -26,6 +26,7 @@ pub(super) const FORMATS: &[Case] = &[
     ("formats fp32 --codes", &["--codes", "fp32", "16 bits"]),
     ("formats --formats-file none.toml", &["none.toml"]),
     ("formats --formats-file key.toml", &["key.toml", "source"]),
+    ("profiles cray", &["profile 'cray'", "h100", "gaudi2"]),
     ("configs huge", &["configuration 'huge'", "default", "odd"]),
     ("configs rows.toml", &["mine.rows = 0", "1 to 128"]),
     ("configs missing.toml", &["missing.toml", "tile_rows"]),
@@ -190,6 +191,14 @@ pub(super) const GEMM: &[Case] = &[
     (
         "--a a.npy --b b.npy --accumulator fp64",
         &["'fp64'", "fp32"],
+    ),
+    (
+        "--a a.npy --b b.npy --profile cray",
+        &["profile 'cray'", "h100"],
+    ),
+    (
+        "--a a.npy --b b.npy --profile ipu",
+        &["profile = ipu", "not public"],
     ),
     (
         "--a a.npy --b b.npy --config huge",
