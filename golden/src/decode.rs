@@ -5,6 +5,7 @@ use quaver_contract::{Encoding, Format, Specials};
 use crate::Number;
 
 /// The number that a code stands for. Bits above the format's width are ignored.
+#[inline]
 pub fn decode(code: u32, format: &Format) -> Number {
     let code = code & format.code_mask();
     if is_nan(code, format) {

@@ -10,6 +10,7 @@ use crate::round::{is_nearest, is_toward_zero, round};
 ///
 /// `random` is 32 random bits for stochastic rounding; the other roundings ignore it. The
 /// conversion must be valid (`Conversion::validate`): every policy has a code in the format.
+#[inline]
 pub fn encode<M: Magnitude>(number: Number<M>, conversion: &Conversion, random: u32) -> u32 {
     let format = conversion.format;
     match number {
@@ -80,6 +81,7 @@ impl<M: Magnitude> Finite<M> {
 }
 
 /// Rules 5.3, 5.5 and 5.6.
+#[inline]
 fn encode_float<M: Magnitude>(x: &Finite<M>, conversion: &Conversion, random: u32) -> u32 {
     let format = conversion.format;
     let Some(log2) = x.floor_log2() else {

@@ -12,6 +12,7 @@ const HALF: u32 = 1 << 31;
 /// The multiple must be below 2^31. `code_of` gives the code of a multiple, because `rne` takes
 /// ties to the neighbour whose code is even (with fraction bits that is the even significand).
 /// `random` is used by stochastic rounding alone.
+#[inline]
 pub fn round<M: Magnitude>(
     negative: bool,
     significand: M,

@@ -6,7 +6,7 @@ gfloat for the signed P3109 binary8 formats and MXINT8. Nothing here knows the f
 without a file fails `cargo test -p quaver-golden`.
 
     python3 -m venv target/venv
-    target/venv/bin/pip install ml_dtypes==0.6.0 gfloat==0.5.2 numpy
+    target/venv/bin/pip install -r scripts/requirements.txt
     target/venv/bin/python scripts/vectors/formats.py
 
 Columns: code in hexadecimal; `nan`, `inf` or `finite`; sign; and for finite numbers the odd integer
