@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 use quaver_contract::{CoreConfig, Formats};
-use quaver_hdl::{Design, generate};
+use quaver_hdl::{Design, generate, unit, unit_names};
 
 /// Warnings of Yosys that are understood: a part of the message, and why it is harmless. An entry
 /// that no configuration needs any more fails the test.
@@ -50,6 +50,40 @@ fn verilator_lint_all_configurations() {
         let (passed, said) = run(folder, "verilator", &arguments);
         assert!(passed && said.is_empty(), "{}:\n{said}", design.top);
     });
+}
+
+/// Each unit on its own with its defaults: none depends on what only a core sets.
+#[test]
+fn verilator_lint_all_units() {
+    let names = unit_names().unwrap();
+    assert!(!names.is_empty());
+    for name in names {
+        let design = unit(&name, &[]).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        design.write_to(folder.path()).unwrap();
+        let mut arguments = vec!["--lint-only", "-Wall", "--top-module", &design.top];
+        arguments.extend(design.verilog_paths());
+        let (passed, said) = run(folder.path(), "verilator", &arguments);
+        assert!(passed && said.is_empty(), "{name}:\n{said}");
+    }
+}
+
+/// The scripts as a user runs them, on the smallest core.
+#[test]
+fn yosys_scripts_synthesise_single() {
+    let config = CoreConfig::load("single", &Formats::default()).unwrap();
+    let design = generate(&config).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    design.write_to(folder.path()).unwrap();
+    for (script, result) in [
+        ("synth.ys", "quaver_single.netlist.v"),
+        ("synth_ecp5.ys", "quaver_single.json"),
+    ] {
+        let (passed, said) = run(folder.path(), "yosys", &["-Q", "-T", "-q", "-s", script]);
+        assert!(passed && said.is_empty(), "{script}:\n{said}");
+        let size = std::fs::metadata(folder.path().join(result)).unwrap().len();
+        assert!(size > 0, "{result} is empty");
+    }
 }
 
 #[test]

@@ -22,7 +22,7 @@ pub(crate) fn c_header(config: &CoreConfig) -> Result<String, HdlError> {
         define(
             &mut text,
             &format!("{}_OFFSET", register.name),
-            register.offset,
+            hexadecimal(register.offset, 3),
         );
         for field in register.fields {
             field_lines(&mut text, config, register, field)?;
@@ -32,7 +32,7 @@ pub(crate) fn c_header(config: &CoreConfig) -> Result<String, HdlError> {
     for (id, format) in formats(config)? {
         define(
             &mut text,
-            &format!("FORMAT_{}", identifier(format.name).to_uppercase()),
+            &format!("FORMAT_{}", identifier(format.name)),
             u32::from(id),
         );
     }
@@ -65,7 +65,7 @@ fn field_lines(
         one_line(field.doc)
     ));
     define(text, &format!("{name}_SHIFT"), field.lsb);
-    define(text, &format!("{name}_MASK"), mask(field));
+    define(text, &format!("{name}_MASK"), hexadecimal(mask(field), 8));
     if field.access == Access::Constant {
         define(
             text,
@@ -76,6 +76,10 @@ fn field_lines(
     Ok(())
 }
 
-fn define(text: &mut Text, name: &str, value: u32) {
-    text.line(format_args!("#define QUAVER_{name:<28} 0x{value:x}u"));
+fn define(text: &mut Text, name: &str, value: impl std::fmt::Display) {
+    text.line(format_args!("#define QUAVER_{name:<28} {value}u"));
+}
+
+fn hexadecimal(value: u32, digits: usize) -> String {
+    format!("0x{value:0digits$x}")
 }

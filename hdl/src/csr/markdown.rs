@@ -16,7 +16,8 @@ pub(crate) fn markdown(config: &CoreConfig) -> Result<String, HdlError> {
          Registers are 32 bits wide, at byte offsets of the AXI4-Lite port. All reset to 0 but \
          constants. Bits in no field read as 0 and ignore writes. Reading an unknown offset, \
          writing one, writing a register without a writable field, and writing any register but \
-         CONTROL while the core is busy are answered with SLVERR and change nothing else.\n\n\
+         CONTROL while the core is busy are answered with SLVERR and change nothing, but that the \
+         last sets STATUS.write_refused.\n\n\
          `const` fields are fixed in the core and their value is given (configuration `{}`); `ro` \
          fields are driven by the core; `rw` fields are kept; `pulse` fields act when 1 is \
          written and read as 0.\n",

@@ -64,6 +64,17 @@ fn formats(config: &CoreConfig) -> Result<Vec<(u8, &'static Format)>, HdlError> 
     }
     formats.sort_by_key(|(id, _)| *id);
     formats.dedup_by_key(|(id, _)| *id);
+    for (i, (_, format)) in formats.iter().enumerate() {
+        let same = |other: &Format| identifier(other.name) == identifier(format.name);
+        if formats[..i].iter().any(|(_, other)| same(other)) {
+            return Err(HdlError::Configuration {
+                config: config.name.clone(),
+                key: "formats",
+                value: format.name.to_owned(),
+                allowed: "names that differ in letters and digits".to_owned(),
+            });
+        }
+    }
     Ok(formats)
 }
 
@@ -99,9 +110,15 @@ fn choices() -> Vec<Choice> {
     choices
 }
 
-/// A name as C and Verilog accept it: letters, digits and underscores.
+/// A name as C macros have it: upper-case letters, digits and underscores.
 fn identifier(name: &str) -> String {
-    let allowed = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
+    let allowed = |c: char| {
+        if c.is_ascii_alphanumeric() {
+            c.to_ascii_uppercase()
+        } else {
+            '_'
+        }
+    };
     name.chars().map(allowed).collect()
 }
 
@@ -142,6 +159,36 @@ mod tests {
         let words: Vec<_> = crate::lex::tokens(core).iter().map(|t| t.text).collect();
         let at = words.iter().position(|w| *w == "CONTROL_ADDRESS").unwrap();
         assert_eq!(words[at + 2], format!("12'h{:03x}", csr::offset("CONTROL")));
+    }
+
+    #[test]
+    fn c_macros_are_distinct() {
+        let configs = CoreConfig::named(&Formats::default()).unwrap();
+        assert!(!configs.is_empty());
+        for config in &configs {
+            let header = c_header(config).unwrap();
+            let macros = header.lines().filter_map(|l| l.strip_prefix("#define "));
+            let mut names: Vec<_> = macros.map(|l| l.split(' ').next().unwrap()).collect();
+            let count = names.len();
+            names.sort_unstable();
+            names.dedup();
+            assert!(count > 0 && names.len() == count, "{}", config.name);
+        }
+    }
+
+    #[test]
+    fn formats_whose_macros_collide_are_refused() {
+        let formats = Formats::default();
+        let mut config = CoreConfig::load("single", &formats).unwrap();
+        let e4m3fn = formats.get("e4m3fn").unwrap();
+        let twin = Format {
+            name: "E4M3FN",
+            id: 0,
+            ..*e4m3fn
+        };
+        config.output_formats = vec![e4m3fn, Box::leak(Box::new(twin))];
+        let error = c_header(&config).unwrap_err().to_string();
+        assert!(error.contains("single.formats = E4M3FN"), "{error}");
     }
 
     #[test]

@@ -3,196 +3,196 @@
 #define QUAVER_CSR_H
 
 /* ID: identifies a Quaver core */
-#define QUAVER_ID_OFFSET                    0x0u
+#define QUAVER_ID_OFFSET                    0x000u
 /* id: 0x51554156, "QUAV" */
-#define QUAVER_ID_ID_SHIFT                  0x0u
+#define QUAVER_ID_ID_SHIFT                  0u
 #define QUAVER_ID_ID_MASK                   0xffffffffu
-#define QUAVER_ID_ID_VALUE                  0x51554156u
+#define QUAVER_ID_ID_VALUE                  1364541782u
 
 /* VERSION: version of this map */
-#define QUAVER_VERSION_OFFSET               0x4u
+#define QUAVER_VERSION_OFFSET               0x004u
 /* version: 1 */
-#define QUAVER_VERSION_VERSION_SHIFT        0x0u
+#define QUAVER_VERSION_VERSION_SHIFT        0u
 #define QUAVER_VERSION_VERSION_MASK         0xffffffffu
-#define QUAVER_VERSION_VERSION_VALUE        0x1u
+#define QUAVER_VERSION_VERSION_VALUE        1u
 
 /* SHAPE: shape of the array */
-#define QUAVER_SHAPE_OFFSET                 0x8u
+#define QUAVER_SHAPE_OFFSET                 0x008u
 /* rows: PEs along K */
-#define QUAVER_SHAPE_ROWS_SHIFT             0x0u
-#define QUAVER_SHAPE_ROWS_MASK              0xffu
-#define QUAVER_SHAPE_ROWS_VALUE             0x8u
+#define QUAVER_SHAPE_ROWS_SHIFT             0u
+#define QUAVER_SHAPE_ROWS_MASK              0x000000ffu
+#define QUAVER_SHAPE_ROWS_VALUE             8u
 /* cols: PEs along N */
-#define QUAVER_SHAPE_COLS_SHIFT             0x8u
-#define QUAVER_SHAPE_COLS_MASK              0xff00u
-#define QUAVER_SHAPE_COLS_VALUE             0x8u
+#define QUAVER_SHAPE_COLS_SHIFT             8u
+#define QUAVER_SHAPE_COLS_MASK              0x0000ff00u
+#define QUAVER_SHAPE_COLS_VALUE             8u
 /* lanes: products a PE adds at once */
-#define QUAVER_SHAPE_LANES_SHIFT            0x10u
-#define QUAVER_SHAPE_LANES_MASK             0xff0000u
-#define QUAVER_SHAPE_LANES_VALUE            0x1u
+#define QUAVER_SHAPE_LANES_SHIFT            16u
+#define QUAVER_SHAPE_LANES_MASK             0x00ff0000u
+#define QUAVER_SHAPE_LANES_VALUE            1u
 /* pe_latency: clocks from a PE's partial-sum input to its output */
-#define QUAVER_SHAPE_PE_LATENCY_SHIFT       0x18u
-#define QUAVER_SHAPE_PE_LATENCY_MASK        0xf000000u
-#define QUAVER_SHAPE_PE_LATENCY_VALUE       0x4u
+#define QUAVER_SHAPE_PE_LATENCY_SHIFT       24u
+#define QUAVER_SHAPE_PE_LATENCY_MASK        0x0f000000u
+#define QUAVER_SHAPE_PE_LATENCY_VALUE       4u
 
 /* DEPTH: size of the partial-sum memory */
-#define QUAVER_DEPTH_OFFSET                 0xcu
+#define QUAVER_DEPTH_OFFSET                 0x00cu
 /* tile_rows: rows of M that one bank holds */
-#define QUAVER_DEPTH_TILE_ROWS_SHIFT        0x0u
+#define QUAVER_DEPTH_TILE_ROWS_SHIFT        0u
 #define QUAVER_DEPTH_TILE_ROWS_MASK         0xffffffffu
-#define QUAVER_DEPTH_TILE_ROWS_VALUE        0x100u
+#define QUAVER_DEPTH_TILE_ROWS_VALUE        256u
 
 /* CONTROL: commands */
-#define QUAVER_CONTROL_OFFSET               0x10u
+#define QUAVER_CONTROL_OFFSET               0x010u
 /* start: run the job that the registers below describe; ignored while busy */
-#define QUAVER_CONTROL_START_SHIFT          0x0u
-#define QUAVER_CONTROL_START_MASK           0x1u
+#define QUAVER_CONTROL_START_SHIFT          0u
+#define QUAVER_CONTROL_START_MASK           0x00000001u
 /* abort: return everything but the CSRs to its reset state */
-#define QUAVER_CONTROL_ABORT_SHIFT          0x1u
-#define QUAVER_CONTROL_ABORT_MASK           0x2u
+#define QUAVER_CONTROL_ABORT_SHIFT          1u
+#define QUAVER_CONTROL_ABORT_MASK           0x00000002u
 
 /* STATUS: state of the core */
-#define QUAVER_STATUS_OFFSET                0x14u
+#define QUAVER_STATUS_OFFSET                0x014u
 /* busy: a job is running */
-#define QUAVER_STATUS_BUSY_SHIFT            0x0u
-#define QUAVER_STATUS_BUSY_MASK             0x1u
+#define QUAVER_STATUS_BUSY_SHIFT            0u
+#define QUAVER_STATUS_BUSY_MASK             0x00000001u
 /* done: the last job has ended; cleared by start and abort */
-#define QUAVER_STATUS_DONE_SHIFT            0x1u
-#define QUAVER_STATUS_DONE_MASK             0x2u
+#define QUAVER_STATUS_DONE_SHIFT            1u
+#define QUAVER_STATUS_DONE_MASK             0x00000002u
 /* write_refused: a register was written while busy and kept its value; cleared by start and abort */
-#define QUAVER_STATUS_WRITE_REFUSED_SHIFT   0x2u
-#define QUAVER_STATUS_WRITE_REFUSED_MASK    0x4u
+#define QUAVER_STATUS_WRITE_REFUSED_SHIFT   2u
+#define QUAVER_STATUS_WRITE_REFUSED_MASK    0x00000004u
 /* bad_job: the last start named a format, rounding or policy that the core does not have; cleared by start and abort */
-#define QUAVER_STATUS_BAD_JOB_SHIFT         0x3u
-#define QUAVER_STATUS_BAD_JOB_MASK          0x8u
+#define QUAVER_STATUS_BAD_JOB_SHIFT         3u
+#define QUAVER_STATUS_BAD_JOB_MASK          0x00000008u
 
 /* M: rows of A and of the result */
-#define QUAVER_M_OFFSET                     0x20u
+#define QUAVER_M_OFFSET                     0x020u
 /* m: 0 to 2^32-1 */
-#define QUAVER_M_M_SHIFT                    0x0u
+#define QUAVER_M_M_SHIFT                    0u
 #define QUAVER_M_M_MASK                     0xffffffffu
 
 /* N: columns of B and of the result */
-#define QUAVER_N_OFFSET                     0x24u
+#define QUAVER_N_OFFSET                     0x024u
 /* n: 0 to 2^32-1 */
-#define QUAVER_N_N_SHIFT                    0x0u
+#define QUAVER_N_N_SHIFT                    0u
 #define QUAVER_N_N_MASK                     0xffffffffu
 
 /* K: columns of A, rows of B */
-#define QUAVER_K_OFFSET                     0x28u
+#define QUAVER_K_OFFSET                     0x028u
 /* k: 0 to 2^32-1 */
-#define QUAVER_K_K_SHIFT                    0x0u
+#define QUAVER_K_K_SHIFT                    0u
 #define QUAVER_K_K_MASK                     0xffffffffu
 
 /* OPERANDS: operand formats */
-#define QUAVER_OPERANDS_OFFSET              0x2cu
+#define QUAVER_OPERANDS_OFFSET              0x02cu
 /* format_a: format number of A's codes */
-#define QUAVER_OPERANDS_FORMAT_A_SHIFT      0x0u
-#define QUAVER_OPERANDS_FORMAT_A_MASK       0xffu
+#define QUAVER_OPERANDS_FORMAT_A_SHIFT      0u
+#define QUAVER_OPERANDS_FORMAT_A_MASK       0x000000ffu
 /* format_b: format number of B's codes */
-#define QUAVER_OPERANDS_FORMAT_B_SHIFT      0x8u
-#define QUAVER_OPERANDS_FORMAT_B_MASK       0xff00u
+#define QUAVER_OPERANDS_FORMAT_B_SHIFT      8u
+#define QUAVER_OPERANDS_FORMAT_B_MASK       0x0000ff00u
 
 /* OUTPUT: output conversion */
-#define QUAVER_OUTPUT_OFFSET                0x30u
+#define QUAVER_OUTPUT_OFFSET                0x030u
 /* format: format number of the result's codes */
-#define QUAVER_OUTPUT_FORMAT_SHIFT          0x0u
-#define QUAVER_OUTPUT_FORMAT_MASK           0xffu
+#define QUAVER_OUTPUT_FORMAT_SHIFT          0u
+#define QUAVER_OUTPUT_FORMAT_MASK           0x000000ffu
 /* rounding: 0 rne, 1 rz, 2 ru, 3 rd, 4 rna */
-#define QUAVER_OUTPUT_ROUNDING_SHIFT        0x8u
-#define QUAVER_OUTPUT_ROUNDING_MASK         0x700u
+#define QUAVER_OUTPUT_ROUNDING_SHIFT        8u
+#define QUAVER_OUTPUT_ROUNDING_MASK         0x00000700u
 /* overflow: 0 saturate, 1 inf, 2 nan */
-#define QUAVER_OUTPUT_OVERFLOW_SHIFT        0xcu
-#define QUAVER_OUTPUT_OVERFLOW_MASK         0x3000u
+#define QUAVER_OUTPUT_OVERFLOW_SHIFT        12u
+#define QUAVER_OUTPUT_OVERFLOW_MASK         0x00003000u
 /* infinity: what an infinite result becomes: 0 saturate, 1 inf, 2 nan */
-#define QUAVER_OUTPUT_INFINITY_SHIFT        0xeu
-#define QUAVER_OUTPUT_INFINITY_MASK         0xc000u
+#define QUAVER_OUTPUT_INFINITY_SHIFT        14u
+#define QUAVER_OUTPUT_INFINITY_MASK         0x0000c000u
 
 /* EPILOGUE: what happens around the sum */
-#define QUAVER_EPILOGUE_OFFSET              0x34u
+#define QUAVER_EPILOGUE_OFFSET              0x034u
 /* init: sums start from s_axis_c, not from +0 */
-#define QUAVER_EPILOGUE_INIT_SHIFT          0x0u
-#define QUAVER_EPILOGUE_INIT_MASK           0x1u
+#define QUAVER_EPILOGUE_INIT_SHIFT          0u
+#define QUAVER_EPILOGUE_INIT_MASK           0x00000001u
 /* bias: biases come on s_axis_p */
-#define QUAVER_EPILOGUE_BIAS_SHIFT          0x1u
-#define QUAVER_EPILOGUE_BIAS_MASK           0x2u
+#define QUAVER_EPILOGUE_BIAS_SHIFT          1u
+#define QUAVER_EPILOGUE_BIAS_MASK           0x00000002u
 /* relu: negative results become +0 */
-#define QUAVER_EPILOGUE_RELU_SHIFT          0x2u
-#define QUAVER_EPILOGUE_RELU_MASK           0x4u
+#define QUAVER_EPILOGUE_RELU_SHIFT          2u
+#define QUAVER_EPILOGUE_RELU_MASK           0x00000004u
 /* scale_mode: 0 none, 1 per tensor (SCALE), 2 per column (s_axis_p) */
-#define QUAVER_EPILOGUE_SCALE_MODE_SHIFT    0x4u
-#define QUAVER_EPILOGUE_SCALE_MODE_MASK     0x30u
+#define QUAVER_EPILOGUE_SCALE_MODE_SHIFT    4u
+#define QUAVER_EPILOGUE_SCALE_MODE_MASK     0x00000030u
 
 /* SCALE: scale of the whole result */
-#define QUAVER_SCALE_OFFSET                 0x38u
+#define QUAVER_SCALE_OFFSET                 0x038u
 /* scale: FP32 bits */
-#define QUAVER_SCALE_SCALE_SHIFT            0x0u
+#define QUAVER_SCALE_SCALE_SHIFT            0u
 #define QUAVER_SCALE_SCALE_MASK             0xffffffffu
 
 /* CYCLES: clocks in which the core was busy */
-#define QUAVER_CYCLES_OFFSET                0x40u
+#define QUAVER_CYCLES_OFFSET                0x040u
 /* cycles: modulo 2^32 */
-#define QUAVER_CYCLES_CYCLES_SHIFT          0x0u
+#define QUAVER_CYCLES_CYCLES_SHIFT          0u
 #define QUAVER_CYCLES_CYCLES_MASK           0xffffffffu
 
 /* ROWS: rows launched into the array */
-#define QUAVER_ROWS_OFFSET                  0x44u
+#define QUAVER_ROWS_OFFSET                  0x044u
 /* rows: modulo 2^32 */
-#define QUAVER_ROWS_ROWS_SHIFT              0x0u
+#define QUAVER_ROWS_ROWS_SHIFT              0u
 #define QUAVER_ROWS_ROWS_MASK               0xffffffffu
 
 /* STALL_A: clocks that waited for s_axis_a */
-#define QUAVER_STALL_A_OFFSET               0x48u
+#define QUAVER_STALL_A_OFFSET               0x048u
 /* stall_a: modulo 2^32 */
-#define QUAVER_STALL_A_STALL_A_SHIFT        0x0u
+#define QUAVER_STALL_A_STALL_A_SHIFT        0u
 #define QUAVER_STALL_A_STALL_A_MASK         0xffffffffu
 
 /* STALL_B: clocks that waited for s_axis_b */
-#define QUAVER_STALL_B_OFFSET               0x4cu
+#define QUAVER_STALL_B_OFFSET               0x04cu
 /* stall_b: modulo 2^32 */
-#define QUAVER_STALL_B_STALL_B_SHIFT        0x0u
+#define QUAVER_STALL_B_STALL_B_SHIFT        0u
 #define QUAVER_STALL_B_STALL_B_MASK         0xffffffffu
 
 /* STALL_C: clocks that waited for s_axis_c */
-#define QUAVER_STALL_C_OFFSET               0x50u
+#define QUAVER_STALL_C_OFFSET               0x050u
 /* stall_c: modulo 2^32 */
-#define QUAVER_STALL_C_STALL_C_SHIFT        0x0u
+#define QUAVER_STALL_C_STALL_C_SHIFT        0u
 #define QUAVER_STALL_C_STALL_C_MASK         0xffffffffu
 
 /* STALL_P: clocks that waited for s_axis_p */
-#define QUAVER_STALL_P_OFFSET               0x54u
+#define QUAVER_STALL_P_OFFSET               0x054u
 /* stall_p: modulo 2^32 */
-#define QUAVER_STALL_P_STALL_P_SHIFT        0x0u
+#define QUAVER_STALL_P_STALL_P_SHIFT        0u
 #define QUAVER_STALL_P_STALL_P_MASK         0xffffffffu
 
 /* STALL_D: clocks in which a result on m_axis_d was not taken */
-#define QUAVER_STALL_D_OFFSET               0x58u
+#define QUAVER_STALL_D_OFFSET               0x058u
 /* stall_d: modulo 2^32 */
-#define QUAVER_STALL_D_STALL_D_SHIFT        0x0u
+#define QUAVER_STALL_D_STALL_D_SHIFT        0u
 #define QUAVER_STALL_D_STALL_D_MASK         0xffffffffu
 
 /* Numbers of the formats that this core has. */
-#define QUAVER_FORMAT_E4M3FN                0x1u
-#define QUAVER_FORMAT_E5M2                  0x2u
-#define QUAVER_FORMAT_FP16                  0x20u
-#define QUAVER_FORMAT_BF16                  0x21u
-#define QUAVER_FORMAT_FP32                  0x23u
+#define QUAVER_FORMAT_E4M3FN                1u
+#define QUAVER_FORMAT_E5M2                  2u
+#define QUAVER_FORMAT_FP16                  32u
+#define QUAVER_FORMAT_BF16                  33u
+#define QUAVER_FORMAT_FP32                  35u
 
 /* Values of the field rounding. */
-#define QUAVER_ROUNDING_RNE                 0x0u
-#define QUAVER_ROUNDING_RZ                  0x1u
-#define QUAVER_ROUNDING_RU                  0x2u
-#define QUAVER_ROUNDING_RD                  0x3u
-#define QUAVER_ROUNDING_RNA                 0x4u
+#define QUAVER_ROUNDING_RNE                 0u
+#define QUAVER_ROUNDING_RZ                  1u
+#define QUAVER_ROUNDING_RU                  2u
+#define QUAVER_ROUNDING_RD                  3u
+#define QUAVER_ROUNDING_RNA                 4u
 
 /* Values of the field overflow. */
-#define QUAVER_OVERFLOW_SATURATE            0x0u
-#define QUAVER_OVERFLOW_INF                 0x1u
-#define QUAVER_OVERFLOW_NAN                 0x2u
+#define QUAVER_OVERFLOW_SATURATE            0u
+#define QUAVER_OVERFLOW_INF                 1u
+#define QUAVER_OVERFLOW_NAN                 2u
 
 /* Values of the field infinity. */
-#define QUAVER_INFINITY_SATURATE            0x0u
-#define QUAVER_INFINITY_INF                 0x1u
-#define QUAVER_INFINITY_NAN                 0x2u
+#define QUAVER_INFINITY_SATURATE            0u
+#define QUAVER_INFINITY_INF                 1u
+#define QUAVER_INFINITY_NAN                 2u
 
 #endif /* QUAVER_CSR_H */
