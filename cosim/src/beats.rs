@@ -1,0 +1,273 @@
+//! The beats of a job's streams, in the order of `docs/core.md`, "Tiles and the order of
+//! everything".
+
+use std::iter::Peekable;
+
+use ndarray::{ArrayView1, ArrayView2};
+use quaver_contract::{CoreConfig, Job, Scale};
+
+use crate::Random;
+
+/// How a job is cut into tiles.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Tiling {
+    pub(crate) m: usize,
+    pub(crate) n: usize,
+    pub(crate) k: usize,
+    rows: usize,
+    cols: usize,
+    lanes: usize,
+    tile_rows: usize,
+}
+
+/// Where a beat is in its matrix: its first row and column.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) row: usize,
+    pub(crate) column: usize,
+}
+
+type Places<'j> = Peekable<Box<dyn Iterator<Item = Place> + Send + 'j>>;
+
+impl Tiling {
+    pub(crate) fn new(job: &Job<'_>, config: &CoreConfig) -> Self {
+        Self {
+            m: job.m(),
+            n: job.n(),
+            k: job.k(),
+            rows: config.rows,
+            cols: config.cols,
+            lanes: config.lanes(),
+            tile_rows: config.tile_rows,
+        }
+    }
+
+    /// Starts of the (n, m) tiles.
+    fn result_tiles(self) -> impl Iterator<Item = (usize, usize)> + Send {
+        let m_tiles = move |n0| (0..self.m).step_by(self.tile_rows).map(move |m0| (n0, m0));
+        (0..self.n).step_by(self.cols).flat_map(m_tiles)
+    }
+
+    /// Starts of the (n, m, k) tiles.
+    fn tiles(self) -> impl Iterator<Item = (usize, usize, usize)> + Send {
+        let k_tiles = move |(n0, m0)| {
+            (0..self.k)
+                .step_by(self.rows * self.lanes)
+                .map(move |k0| (n0, m0, k0))
+        };
+        self.result_tiles().flat_map(k_tiles)
+    }
+
+    fn tile_end(self, m0: usize) -> usize {
+        self.m.min(m0 + self.tile_rows)
+    }
+
+    /// Beats of A: rows of M, at the first k of the tile.
+    fn a(self) -> impl Iterator<Item = Place> + Send {
+        self.tiles().flat_map(move |(_, m0, k0)| {
+            (m0..self.tile_end(m0)).map(move |row| Place { row, column: k0 })
+        })
+    }
+
+    /// Beats of B: the first k of an array row, at the first column of the tile.
+    fn b(self) -> impl Iterator<Item = Place> + Send {
+        self.tiles().flat_map(move |(n0, _, k0)| {
+            let end = self.k.min(k0 + self.rows * self.lanes);
+            (k0..end)
+                .step_by(self.lanes)
+                .map(move |row| Place { row, column: n0 })
+        })
+    }
+
+    /// Beats of the initial values and of the results.
+    pub(crate) fn d(self) -> impl Iterator<Item = Place> + Send {
+        self.result_tiles().flat_map(move |(n0, m0)| {
+            (m0..self.tile_end(m0)).map(move |row| Place { row, column: n0 })
+        })
+    }
+
+    /// Number of result beats.
+    pub(crate) fn d_count(self) -> usize {
+        self.n.div_ceil(self.cols) * self.m
+    }
+
+    /// Position of the result beat that holds an element.
+    pub(crate) fn d_position(self, row: usize, column: usize) -> usize {
+        // Within an n tile the m tiles follow each other without gaps.
+        column / self.cols * self.m + row
+    }
+}
+
+/// What the beats of a stream hold.
+#[derive(Clone, Copy)]
+enum Content<'j> {
+    /// A row of A: consecutive k.
+    A(ArrayView2<'j, u8>),
+    /// `lanes` rows of B from the place on.
+    B(ArrayView2<'j, u8>, usize),
+    /// A row of the initial values.
+    C(ArrayView2<'j, u32>),
+    /// Scales (in row 0) and biases (in row 1).
+    P([Option<ArrayView1<'j, u32>>; 2]),
+}
+
+/// A stream's beats still to come.
+pub(crate) struct Beats<'j> {
+    content: Content<'j>,
+    places: Places<'j>,
+}
+
+impl<'j> Beats<'j> {
+    pub(crate) fn a(job: &Job<'j>, tiling: Tiling) -> Self {
+        Self::of(Content::A(job.a), tiling.a())
+    }
+
+    pub(crate) fn b(job: &Job<'j>, tiling: Tiling) -> Self {
+        Self::of(Content::B(job.b, tiling.lanes), tiling.b())
+    }
+
+    pub(crate) fn c(job: &Job<'j>, tiling: Tiling) -> Self {
+        match job.init {
+            Some(init) => Self::of(Content::C(init), tiling.d()),
+            None => Self::none(),
+        }
+    }
+
+    pub(crate) fn p(job: &Job<'j>, tiling: Tiling) -> Self {
+        let scales = match job.scale {
+            Scale::PerColumn(scales) => Some(scales),
+            Scale::None | Scale::Tensor(_) => None,
+        };
+        let (has_scales, has_bias) = (scales.is_some(), job.bias.is_some());
+        if tiling.m == 0 {
+            return Self::none();
+        }
+        let places = (0..tiling.n)
+            .step_by(tiling.cols)
+            .flat_map(move |column| [(has_scales, 0, column), (has_bias, 1, column)])
+            .filter(|&(has, ..)| has)
+            .map(|(_, row, column)| Place { row, column });
+        Self::of(Content::P([scales, job.bias]), places)
+    }
+
+    fn none() -> Self {
+        Self::of(Content::P([None, None]), std::iter::empty())
+    }
+
+    fn of(content: Content<'j>, places: impl Iterator<Item = Place> + Send + 'j) -> Self {
+        let places: Box<dyn Iterator<Item = Place> + Send + 'j> = Box::new(places);
+        Self {
+            content,
+            places: places.peekable(),
+        }
+    }
+
+    /// Whether no beat is left.
+    pub(crate) fn is_empty(&mut self) -> bool {
+        self.places.peek().is_none()
+    }
+
+    /// Puts the next beat into `words`, and random bits where it holds nothing: the core must
+    /// ignore those. False when there are no more beats.
+    pub(crate) fn next(&mut self, words: &mut [u32], random: &mut Random) -> bool {
+        let Some(Place { row, column }) = self.places.next() else {
+            return false;
+        };
+        random.fill(words);
+        match self.content {
+            Content::A(a) => {
+                let codes = a.row(row);
+                let valid = codes.iter().skip(column);
+                for (position, &code) in (0..4 * words.len()).zip(valid) {
+                    put_code(words, position, code);
+                }
+            }
+            Content::B(b, lanes) => {
+                let cols = 4 * words.len() / lanes;
+                for lane in 0..lanes.min(b.nrows() - row) {
+                    let codes = b.row(row + lane);
+                    let valid = codes.iter().skip(column);
+                    for (col, &code) in (0..cols).zip(valid) {
+                        put_code(words, col * lanes + lane, code);
+                    }
+                }
+            }
+            Content::C(values) => put_words(words, values.row(row), column),
+            Content::P(values) => {
+                let values = values[row].expect("only beats of values that exist have a place");
+                put_words(words, values, column);
+            }
+        }
+        true
+    }
+}
+
+fn put_code(words: &mut [u32], position: usize, code: u8) {
+    let shift = 8 * (position % 4);
+    let word = &mut words[position / 4];
+    *word = *word & !(0xff << shift) | u32::from(code) << shift;
+}
+
+fn put_words(words: &mut [u32], values: ArrayView1<'_, u32>, column: usize) {
+    for (word, &value) in words.iter_mut().zip(values.iter().skip(column)) {
+        *word = value;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tiling(m: usize, n: usize, k: usize) -> Tiling {
+        Tiling {
+            m,
+            n,
+            k,
+            rows: 2,
+            cols: 3,
+            lanes: 1,
+            tile_rows: 2,
+        }
+    }
+
+    fn pairs(places: impl Iterator<Item = Place>) -> Vec<(usize, usize)> {
+        places.map(|p| (p.row, p.column)).collect()
+    }
+
+    #[test]
+    fn order_vs_documented_loops() {
+        // M = 3, N = 4, K = 3 on a 2 x 3 array with banks of 2 rows: 2 tiles each way.
+        let t = tiling(3, 4, 3);
+        let once = [(0, 0), (1, 0), (0, 2), (1, 2), (2, 0), (2, 2)];
+        assert_eq!(pairs(t.a()), [once, once].concat());
+        let b = |n0| [(0, n0), (1, n0), (2, n0)];
+        assert_eq!(pairs(t.b()), [b(0), b(0), b(3), b(3)].concat());
+        let d = [(0, 0), (1, 0), (2, 0), (0, 3), (1, 3), (2, 3)];
+        assert_eq!(pairs(t.d()), d);
+        assert_eq!(t.d_count(), d.len());
+        for (position, &(row, column)) in d.iter().enumerate() {
+            assert_eq!(t.d_position(row, column), position);
+        }
+    }
+
+    #[test]
+    fn lanes_share_a_beat_of_b() {
+        let t = Tiling {
+            lanes: 4,
+            ..tiling(1, 1, 9)
+        };
+        assert_eq!(pairs(t.b()), [(0, 0), (4, 0), (8, 0)]);
+        assert_eq!(pairs(t.a()), [(0, 0), (0, 8)]);
+    }
+
+    #[test]
+    fn empty_dimensions_move_no_beats() {
+        for (m, n, k) in [(0, 4, 3), (3, 0, 3)] {
+            let t = tiling(m, n, k);
+            assert_eq!((t.a().count(), t.b().count(), t.d().count()), (0, 0, 0));
+            assert_eq!(t.d_count(), 0);
+        }
+        let t = tiling(3, 4, 0);
+        assert_eq!((t.a().count(), t.b().count(), t.d().count()), (0, 0, 6));
+    }
+}

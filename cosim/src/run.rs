@@ -1,0 +1,218 @@
+//! A job under way on the simulated core.
+
+use quaver_contract::job::Counters;
+use quaver_contract::{Job, JobResult};
+
+use crate::bus::{Access, Response};
+use crate::core::Core;
+use crate::registers::{self, describe, pack, unpack};
+use crate::streams::Streams;
+use crate::{CosimError, RtlEngine};
+
+/// A job that has been started. [`Run::finish`] brings it to its end; [`Run::step`] clocks it once,
+/// so that a test can do something in its middle. A run that is dropped leaves the core busy, and
+/// the engine's next job resets it.
+pub struct Run<'e, 'j> {
+    engine: &'e mut RtlEngine,
+    /// `None` once the job has ended.
+    streams: Option<Streams<'j>>,
+    /// Clocks without progress that mean a hang.
+    patience: u64,
+}
+
+impl<'e, 'j> Run<'e, 'j> {
+    /// Starts the job whose registers have been written. The streams begin in the clock in which
+    /// the core writes CONTROL.start.
+    pub(crate) fn start(engine: &'e mut RtlEngine, job: &Job<'j>) -> Result<Self, CosimError> {
+        let streams = Streams::new(
+            job,
+            &engine.config,
+            &engine.core.stream_ports,
+            engine.core.signals(),
+            &engine.stalls,
+            engine.seed,
+        );
+        let start = control("start");
+        engine.unfinished = true;
+        engine.core.issue(start, None)?;
+        let mut run = Self {
+            patience: patience(engine),
+            engine,
+            streams: Some(streams),
+        };
+        // The interrupt of the job before is over when the answer comes.
+        let (response, _) = run.engine.core.complete(start, run.streams.as_mut())?;
+        run.engine.core.expect_okay(start, response)?;
+        Ok(run)
+    }
+
+    /// Clocks since the simulation began.
+    pub fn cycle(&self) -> u64 {
+        self.engine.cycle()
+    }
+
+    /// One clock. True when the core says that the job has ended.
+    ///
+    /// # Errors
+    /// [`CosimError::Hang`], [`CosimError::Protocol`], or the simulator's own end.
+    pub fn step(&mut self) -> Result<bool, CosimError> {
+        if self.engine.core.irq() {
+            return Ok(true);
+        }
+        self.engine.core.clock(self.streams.as_mut())?;
+        let idle = self.streams.as_ref().map_or(0, |s| s.idle);
+        match idle > self.patience {
+            true => Err(self.hang(idle)),
+            false => Ok(self.engine.core.irq()),
+        }
+    }
+
+    /// Reads any address of the register bus while the streams go on.
+    ///
+    /// # Errors
+    /// As [`RtlEngine::read`] and [`Run::step`].
+    pub fn read(&mut self, offset: u32) -> Result<(Response, u32), CosimError> {
+        let access = Access::Read { offset };
+        self.engine.core.access(access, self.streams.as_mut())
+    }
+
+    /// Writes any address of the register bus while the streams go on.
+    ///
+    /// # Errors
+    /// As [`RtlEngine::write`] and [`Run::step`].
+    pub fn write(&mut self, offset: u32, value: u32) -> Result<Response, CosimError> {
+        let access = Access::Write { offset, value };
+        Ok(self.engine.core.access(access, self.streams.as_mut())?.0)
+    }
+
+    /// Ends the job by CONTROL.abort: beats move until the core has taken the write.
+    ///
+    /// # Errors
+    /// As [`RtlEngine::write`] and [`Run::step`].
+    pub fn abort(mut self) -> Result<(), CosimError> {
+        let abort = control("abort");
+        self.engine.core.issue(abort, self.streams.as_mut())?;
+        self.engine.core.idle_streams();
+        let (response, _) = self.engine.core.complete(abort, None)?;
+        self.engine.core.expect_okay(abort, response)?;
+        self.engine.unfinished = false;
+        Ok(())
+    }
+
+    /// Ends the job by a reset.
+    ///
+    /// # Errors
+    /// [`CosimError::Stopped`] when the simulator ended.
+    pub fn reset(self) -> Result<(), CosimError> {
+        self.engine.reset()
+    }
+
+    /// Runs the job to its end and collects its result.
+    ///
+    /// # Errors
+    /// [`CosimError::BadJob`] when the core refused it; else as [`Run::step`].
+    pub fn finish(mut self) -> Result<JobResult, CosimError> {
+        while !self.step()? {}
+        let cycle = self.engine.core.cycle() - 1;
+        let status = self.engine.core.read("STATUS", self.streams.as_mut())?;
+        if unpack("STATUS", "bad_job", status) != 0 {
+            return Err(CosimError::BadJob {
+                cycle,
+                state: registers_in_words(&mut self.engine.core, JOB_REGISTERS)?,
+            });
+        }
+        let moved = self.streams.as_mut().is_none_or(Streams::is_complete);
+        if unpack("STATUS", "done", status) == 0 || !moved {
+            let streams = self.streams.as_mut().map(Streams::state);
+            return Err(CosimError::Protocol {
+                stream: "irq_o",
+                cycle,
+                what: format!(
+                    "raised before the job's end: {}; {}",
+                    describe("STATUS", status),
+                    streams.unwrap_or_default()
+                ),
+            });
+        }
+        let mut counters = [0; COUNTERS.len()];
+        for (counter, name) in counters.iter_mut().zip(COUNTERS) {
+            *counter = u64::from(self.engine.core.read(name, self.streams.as_mut())?);
+        }
+        let [cycles, rows, stall_a, stall_b, stall_c, stall_p, stall_d] = counters;
+        self.engine.unfinished = false;
+        let streams = self.leave().expect("the streams are there until here");
+        Ok(JobResult {
+            values: streams.into_values(),
+            counters: Some(Counters {
+                cycles,
+                rows,
+                stall_a,
+                stall_b,
+                stall_c,
+                stall_p,
+                stall_d,
+            }),
+        })
+    }
+
+    /// Stops the streams and leaves their record with the engine.
+    fn leave(&mut self) -> Option<Streams<'j>> {
+        self.engine.core.idle_streams();
+        let mut streams = self.streams.take()?;
+        let cycles = std::mem::take(&mut streams.beat_cycles);
+        self.engine.last = Some((streams.tiling(), cycles));
+        Some(streams)
+    }
+
+    fn hang(&mut self, idle: u64) -> CosimError {
+        let cycle = self.engine.core.cycle() - 1;
+        let streams = self.streams.as_mut().map(Streams::state);
+        let registers = registers_in_words(&mut self.engine.core, STATE_REGISTERS)
+            .unwrap_or_else(|error| error.to_string());
+        CosimError::Hang {
+            cycle,
+            idle,
+            state: format!("{registers}; {}", streams.unwrap_or_default()),
+        }
+    }
+}
+
+impl Drop for Run<'_, '_> {
+    fn drop(&mut self) {
+        self.leave();
+    }
+}
+
+/// The counters, in the order of `Counters`.
+const COUNTERS: [&str; 7] = [
+    "CYCLES", "ROWS", "STALL_A", "STALL_B", "STALL_C", "STALL_P", "STALL_D",
+];
+
+const STATE_REGISTERS: &[&str] = &[
+    "STATUS", "CYCLES", "ROWS", "STALL_A", "STALL_B", "STALL_C", "STALL_P", "STALL_D",
+];
+
+const JOB_REGISTERS: &[&str] = &["STATUS", "M", "N", "K", "OPERANDS", "OUTPUT", "EPILOGUE"];
+
+fn registers_in_words(core: &mut Core, names: &[&str]) -> Result<String, CosimError> {
+    let mut parts = Vec::new();
+    for name in names {
+        parts.push(describe(name, core.read(name, None)?));
+    }
+    Ok(parts.join(", "))
+}
+
+fn control(field: &str) -> Access {
+    Access::Write {
+        offset: registers::offset("CONTROL"),
+        value: pack("CONTROL", &[(field, 1)]),
+    }
+}
+
+/// Clocks without a transfer that no healthy core lets pass: several times its longest path from
+/// a beat to the next, plus the longest stall of the testbench.
+fn patience(engine: &RtlEngine) -> u64 {
+    let c = &engine.config;
+    let path = c.rows * c.pe_latency + c.rows + c.cols + c.tile_rows;
+    1000 + 4 * path as u64 + engine.stalls.longest()
+}

@@ -1,0 +1,370 @@
+//! The AXI4-Stream side of a job under way: four sources and the sink (Arm IHI 0051).
+
+use ndarray::Array2;
+use quaver_contract::{CoreConfig, Job};
+
+use crate::beats::{Beats, Tiling};
+use crate::stalls::Stall;
+use crate::{CosimError, PortId, Random, Signals, Simulation, StallPattern};
+
+/// Ports of an input stream.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SourcePorts {
+    data: PortId,
+    valid: PortId,
+    ready: PortId,
+}
+
+/// Ports of the result stream.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SinkPorts {
+    data: PortId,
+    keep: PortId,
+    last: PortId,
+    valid: PortId,
+    ready: PortId,
+}
+
+/// Ports of all streams.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct StreamPorts {
+    a: SourcePorts,
+    b: SourcePorts,
+    c: SourcePorts,
+    p: SourcePorts,
+    d: SinkPorts,
+}
+
+impl StreamPorts {
+    /// Finds the ports, and checks that they are as wide as the configuration says.
+    pub(crate) fn new(signals: &Signals, config: &CoreConfig) -> Result<Self, CosimError> {
+        let port = |name: &str, suffix: &str, expected: usize| {
+            let name = format!("{name}_{suffix}");
+            let port = signals.port(&name)?;
+            match signals.width(port) as usize == expected {
+                true => Ok(port),
+                false => Err(CosimError::PortWidth {
+                    name,
+                    width: signals.width(port),
+                    expected: expected as u32,
+                }),
+            }
+        };
+        let source = |name: &str, width: usize| {
+            Ok::<_, CosimError>(SourcePorts {
+                data: port(name, "tdata", width)?,
+                valid: port(name, "tvalid", 1)?,
+                ready: port(name, "tready", 1)?,
+            })
+        };
+        let codes = 8 * config.lanes();
+        Ok(Self {
+            a: source("s_axis_a", config.rows * codes)?,
+            b: source("s_axis_b", config.cols * codes)?,
+            c: source("s_axis_c", config.cols * 32)?,
+            p: source("s_axis_p", config.cols * 32)?,
+            d: SinkPorts {
+                data: port("m_axis_d", "tdata", config.cols * 32)?,
+                keep: port("m_axis_d", "tkeep", config.cols * 4)?,
+                last: port("m_axis_d", "tlast", 1)?,
+                valid: port("m_axis_d", "tvalid", 1)?,
+                ready: port("m_axis_d", "tready", 1)?,
+            },
+        })
+    }
+
+    /// Offers and takes nothing.
+    pub(crate) fn idle(&self, simulation: &mut dyn Simulation) {
+        for source in [self.a, self.b, self.c, self.p] {
+            simulation.set(source.valid, &[0]);
+        }
+        simulation.set(self.d.ready, &[0]);
+    }
+}
+
+/// A source of beats.
+struct Source<'j> {
+    name: &'static str,
+    ports: SourcePorts,
+    beats: Beats<'j>,
+    stall: Stall,
+    words: Vec<u32>,
+    /// A beat is on the port.
+    offered: bool,
+    /// Nothing is offered and meaningless data stands on the port.
+    idle: bool,
+    sent: u64,
+}
+
+impl<'j> Source<'j> {
+    fn new(
+        name: &'static str,
+        ports: SourcePorts,
+        signals: &Signals,
+        beats: Beats<'j>,
+        stall: Stall,
+    ) -> Self {
+        Self {
+            name,
+            ports,
+            beats,
+            stall,
+            words: vec![0; signals.words(ports.data)],
+            offered: false,
+            idle: false,
+            sent: 0,
+        }
+    }
+
+    fn drive(&mut self, simulation: &mut dyn Simulation, random: &mut Random) {
+        let stalled = self.stall.next();
+        // An offered beat stays until it is taken (Arm IHI 0051, 2.2.1).
+        if self.offered {
+            return;
+        }
+        self.offered = !stalled && self.beats.next(&mut self.words, random);
+        if !self.offered {
+            if self.idle {
+                return;
+            }
+            random.fill(&mut self.words);
+        }
+        self.idle = !self.offered;
+        simulation.set(self.ports.data, &self.words);
+        simulation.set(self.ports.valid, &[u32::from(self.offered)]);
+    }
+
+    /// Whether a beat was taken.
+    fn sample(&mut self, simulation: &dyn Simulation) -> bool {
+        let taken = self.offered && simulation.get(self.ports.ready)[0] & 1 != 0;
+        if taken {
+            self.offered = false;
+            self.sent += 1;
+        }
+        taken
+    }
+
+    fn is_complete(&mut self) -> bool {
+        !self.offered && self.beats.is_empty()
+    }
+
+    fn state(&mut self) -> String {
+        let now = match (self.offered, self.beats.is_empty()) {
+            (true, _) => "one offered",
+            (false, true) => "no more",
+            (false, false) => "none offered",
+        };
+        format!("{} {} beats taken, {now}", self.name, self.sent)
+    }
+}
+
+/// What the core drives on the result stream in one clock.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct ResultBeat {
+    data: Vec<u32>,
+    keep: Vec<u32>,
+    last: u32,
+}
+
+/// The streams of a job.
+pub(crate) struct Streams<'j> {
+    sources: [Source<'j>; 4],
+    ports: SinkPorts,
+    stall: Stall,
+    ready: bool,
+    /// A beat that the core offered and that was not taken: it must stay.
+    held: Option<ResultBeat>,
+    beat: ResultBeat,
+    tiling: Tiling,
+    cols: usize,
+    code_mask: u32,
+    random: Random,
+    values: Array2<u32>,
+    received: usize,
+    /// The clock in which each result beat was taken.
+    pub(crate) beat_cycles: Vec<u64>,
+    /// Clocks since anything moved.
+    pub(crate) idle: u64,
+}
+
+const SINK: &str = "m_axis_d";
+
+impl<'j> Streams<'j> {
+    pub(crate) fn new(
+        job: &Job<'j>,
+        config: &CoreConfig,
+        ports: &StreamPorts,
+        signals: &Signals,
+        stalls: &StallPattern,
+        seed: u64,
+    ) -> Self {
+        let tiling = Tiling::new(job, config);
+        let stalls = stalls.begin();
+        let source = |name, ports, beats, stall| Source::new(name, ports, signals, beats, stall);
+        Self {
+            sources: [
+                source("s_axis_a", ports.a, Beats::a(job, tiling), stalls.a),
+                source("s_axis_b", ports.b, Beats::b(job, tiling), stalls.b),
+                source("s_axis_c", ports.c, Beats::c(job, tiling), stalls.c),
+                source("s_axis_p", ports.p, Beats::p(job, tiling), stalls.p),
+            ],
+            ports: ports.d,
+            stall: stalls.d,
+            ready: false,
+            held: None,
+            beat: ResultBeat::default(),
+            tiling,
+            cols: config.cols,
+            code_mask: job.output.format.code_mask(),
+            random: Random::stream(seed, 0),
+            values: Array2::zeros((tiling.m, tiling.n)),
+            received: 0,
+            beat_cycles: Vec::with_capacity(tiling.d_count()),
+            idle: 0,
+        }
+    }
+
+    /// Drives all streams for the next clock.
+    pub(crate) fn drive(&mut self, simulation: &mut dyn Simulation) {
+        for source in &mut self.sources {
+            source.drive(simulation, &mut self.random);
+        }
+        self.ready = !self.stall.next();
+        simulation.set(self.ports.ready, &[u32::from(self.ready)]);
+    }
+
+    /// Looks at all streams after that clock.
+    pub(crate) fn sample(
+        &mut self,
+        simulation: &dyn Simulation,
+        cycle: u64,
+    ) -> Result<(), CosimError> {
+        let mut moved = false;
+        for source in &mut self.sources {
+            moved |= source.sample(simulation);
+        }
+        moved |= self.sample_result(simulation, cycle)?;
+        self.idle = if moved { 0 } else { self.idle + 1 };
+        Ok(())
+    }
+
+    /// Whether a result was taken.
+    fn sample_result(
+        &mut self,
+        simulation: &dyn Simulation,
+        cycle: u64,
+    ) -> Result<bool, CosimError> {
+        let signals = simulation.signals();
+        let broken = |what: String| CosimError::Protocol {
+            stream: SINK,
+            cycle,
+            what,
+        };
+        if signals.unknown(self.ports.valid)[0] != 0 {
+            return Err(broken("tvalid is X".to_owned()));
+        }
+        if signals.get(self.ports.valid)[0] & 1 == 0 {
+            return match self.held {
+                None => Ok(false),
+                Some(_) => Err(broken("tvalid fell before tready".to_owned())),
+            };
+        }
+        self.beat.data.clear();
+        self.beat.keep.clear();
+        self.beat.data.extend(signals.get(self.ports.data));
+        self.beat.keep.extend(signals.get(self.ports.keep));
+        self.beat.last = signals.get(self.ports.last)[0];
+        if let Some(held) = &self.held
+            && *held != self.beat
+        {
+            return Err(broken(format!(
+                "changed from {held:x?} to {:x?} before tready",
+                self.beat
+            )));
+        }
+        if !self.ready {
+            if self.held.is_none() {
+                self.held = Some(self.beat.clone());
+            }
+            return Ok(false);
+        }
+        self.held = None;
+        self.take(signals, cycle)?;
+        Ok(true)
+    }
+
+    /// Checks a result beat and keeps its values.
+    fn take(&mut self, signals: &Signals, cycle: u64) -> Result<(), CosimError> {
+        let (position, count) = (self.received, self.tiling.d_count());
+        let broken = |what: String| {
+            Err(CosimError::Protocol {
+                stream: SINK,
+                cycle,
+                what: format!("result beat {position} of {count}: {what}"),
+            })
+        };
+        if position >= count {
+            return broken("one more than the job has".to_owned());
+        }
+        let (row, column) = (
+            position % self.tiling.m,
+            position / self.tiling.m * self.cols,
+        );
+        let valid = self.cols.min(self.tiling.n - column);
+        for col in 0..self.cols {
+            let keep = self.beat.keep[col / 8] >> (4 * (col % 8)) & 0xf;
+            let expected = if col < valid { 0xf } else { 0 };
+            if keep != expected {
+                return broken(format!(
+                    "tkeep of column {col} is {keep:#x}, expected {expected:#x}"
+                ));
+            }
+        }
+        let is_last = position + 1 == count;
+        if (self.beat.last != 0) != is_last {
+            return broken(format!(
+                "tlast is {}, expected {}",
+                self.beat.last,
+                u32::from(is_last)
+            ));
+        }
+        let unknown = signals.unknown(self.ports.data);
+        let columns = self.beat.data.iter().zip(unknown).take(valid);
+        for (col, (&code, &unknown)) in columns.enumerate() {
+            if unknown != 0 {
+                return broken(format!("column {col} has X bits {unknown:#010x}"));
+            }
+            if code & !self.code_mask != 0 {
+                return broken(format!(
+                    "column {col} is {code:#010x}, with bits outside {:#010x}",
+                    self.code_mask
+                ));
+            }
+            self.values[(row, column + col)] = code;
+        }
+        self.received += 1;
+        self.beat_cycles.push(cycle);
+        Ok(())
+    }
+
+    /// Whether every beat has moved.
+    pub(crate) fn is_complete(&mut self) -> bool {
+        self.received == self.tiling.d_count() && self.sources.iter_mut().all(Source::is_complete)
+    }
+
+    /// Every stream in words.
+    pub(crate) fn state(&mut self) -> String {
+        let mut parts: Vec<String> = self.sources.iter_mut().map(Source::state).collect();
+        let count = self.tiling.d_count();
+        parts.push(format!("{SINK} {} of {count} beats", self.received));
+        parts.join("; ")
+    }
+
+    pub(crate) fn tiling(&self) -> Tiling {
+        self.tiling
+    }
+
+    pub(crate) fn into_values(self) -> Array2<u32> {
+        self.values
+    }
+}
