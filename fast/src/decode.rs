@@ -175,6 +175,17 @@ impl Decoder {
         }
     }
 
+    /// A decoder of the values that `keep` keeps; the others become +0.
+    pub(crate) fn filtered(format: &Format, keep: impl Fn(f32) -> bool) -> Self {
+        let table = table(format).map(|bits| if keep(f32::from_bits(bits)) { bits } else { 0 });
+        Self {
+            layout: None,
+            table,
+            #[cfg(target_arch = "x86_64")]
+            halves: table.map(|value| (value >> 16) as u16),
+        }
+    }
+
     /// One code.
     #[inline]
     pub fn one(&self, code: u8) -> f32 {

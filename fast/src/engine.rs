@@ -1,27 +1,24 @@
 //! The engine: a job cut into slabs for threads, blocks for the caches, tiles for the registers.
 
 use ndarray::{Array2, ArrayView2, s};
-use quaver_contract::{Accumulator, ContractError, Engine, EngineError, Job, JobResult, Rounding};
+use quaver_contract::{
+    Accumulator, ContractError, Engine, EngineError, Format, Job, JobResult, Rounding,
+};
 use rayon::prelude::*;
 
 use crate::Isa;
+use crate::blocked::{Operands, multiply_add};
 use crate::decode::Decoder;
+use crate::dot;
 use crate::epilogue::Epilogue;
+use crate::exact;
 use crate::float_environment::FloatEnvironment;
-use crate::kernel;
-use crate::pack::{pack_a, pack_b, panel_stride};
+use crate::kernel::Element;
+use crate::simple::{self, Rule};
 
-/// Terms of K that a packed block holds: a panel of B (`k x 32` values) stays in the first-level
-/// cache.
-const BLOCK_K: usize = 256;
-/// Rows of A in a packed block, which stays in the second-level cache; a multiple of every tile.
-const BLOCK_M: usize = 168;
-/// Columns of B in a packed block.
-const BLOCK_N: usize = 1024;
-/// Below this many rows a block of B is read once or twice, so it is kept small and its reads
-/// sequential.
-const FEW_ROWS: usize = 48;
-const FEW_ROWS_BLOCK_K: usize = 32;
+/// Rows and columns whose chunks are summed at a time under a chunked accumulator.
+const CHUNKED_ROWS: usize = 126;
+const CHUNKED_COLS: usize = 256;
 
 /// The fast engine. Threads, instruction set and block sizes change no bit.
 pub struct Fast {
@@ -64,13 +61,6 @@ impl Fast {
                 "a deterministic rounding: a job carries no random bits",
             ));
         }
-        if job.accumulator != Accumulator::Fp32 {
-            return Err(ContractError::illegal(
-                "accumulator",
-                job.accumulator,
-                "fp32",
-            ));
-        }
         let epilogue = Epilogue::new(job)?;
         let (m, n) = (job.m(), job.n());
         let mut values = match job.init {
@@ -81,12 +71,11 @@ impl Fast {
             return Ok(values);
         }
         let threads = self.threads.current_num_threads();
-        let (tile_rows, tile_cols) = kernel::tile(self.isa);
+        let (tile_rows, tile_cols) = <f32 as Element>::tile(self.isa);
         // Slabs of whole tiles: rows where there are enough of them, columns otherwise.
         let by_rows = m.div_ceil(tile_rows) >= 2 * threads || threads == 1;
         let output = Output {
             values: values.as_mut_ptr(),
-            stride: n,
         };
         let (extent, tile) = if by_rows {
             (m, tile_rows)
@@ -94,11 +83,10 @@ impl Fast {
             (n, tile_cols)
         };
         let slab = extent.div_ceil(tile).div_ceil(threads) * tile;
-        let operands = Operands {
-            a: job.a,
-            b: job.b,
-            decoder_a: Decoder::new(job.format_a),
-            decoder_b: Decoder::new(job.format_b),
+        let sums = Sums {
+            isa: self.isa,
+            formats: (job.format_a, job.format_b),
+            decoders: (Decoder::new(job.format_a), Decoder::new(job.format_b)),
         };
         let run = |first: usize| {
             let last = extent.min(first + slab);
@@ -107,8 +95,20 @@ impl Fast {
             } else {
                 (0..m, first..last)
             };
+            let _environment = FloatEnvironment::enter();
+            let (a, b) = (
+                job.a.slice(s![rows.clone(), ..]),
+                job.b.slice(s![.., cols.clone()]),
+            );
             // SAFETY: slabs do not overlap and lie inside `values`, which lives until all are done.
-            unsafe { operands.slab(self.isa, &epilogue, rows, cols, &output) };
+            unsafe {
+                let start = output.start(rows.start * n + cols.start);
+                sums.run(&job.accumulator, a, b, start.cast::<f32>(), n);
+                for row in 0..rows.len() {
+                    let values = std::slice::from_raw_parts_mut(start.add(row * n), cols.len());
+                    epilogue.apply(cols.start, values);
+                }
+            }
         };
         let firsts: Vec<usize> = (0..extent).step_by(slab).collect();
         if firsts.len() == 1 {
@@ -124,86 +124,110 @@ impl Fast {
 /// The result's memory, shared by slabs that do not overlap.
 struct Output {
     values: *mut u32,
-    stride: usize,
+}
+
+impl Output {
+    fn start(&self, offset: usize) -> *mut u32 {
+        self.values.wrapping_add(offset)
+    }
 }
 
 // SAFETY: every slab writes its own elements only.
 unsafe impl Sync for Output {}
 
-struct Operands<'a> {
-    a: ArrayView2<'a, u8>,
-    b: ArrayView2<'a, u8>,
-    decoder_a: Decoder,
-    decoder_b: Decoder,
+/// How a slab's products are decoded and added up.
+struct Sums {
+    isa: Isa,
+    formats: (&'static Format, &'static Format),
+    decoders: (Decoder, Decoder),
 }
 
-impl Operands<'_> {
-    /// Computes `rows x cols` of the result, from the initial values that it holds.
+impl Sums {
+    /// Replaces the initial values in `sums` by the sums of section 4 of the contract.
     ///
     /// # Safety
-    /// The slab lies inside `output`, and nothing else touches it meanwhile.
-    unsafe fn slab(
+    /// `sums` is valid for the product's shape, with rows `stride` apart, and nothing else touches
+    /// it meanwhile.
+    unsafe fn run(
         &self,
-        isa: Isa,
-        epilogue: &Epilogue<'_>,
-        rows: std::ops::Range<usize>,
-        cols: std::ops::Range<usize>,
-        output: &Output,
+        accumulator: &Accumulator,
+        a: ArrayView2<'_, u8>,
+        b: ArrayView2<'_, u8>,
+        sums: *mut f32,
+        stride: usize,
     ) {
-        let _environment = FloatEnvironment::enter();
-        let (tile_rows, tile_cols) = kernel::tile(isa);
-        let terms = self.a.ncols();
-        let few_rows = rows.len() <= FEW_ROWS;
-        let block_k = if few_rows { FEW_ROWS_BLOCK_K } else { BLOCK_K };
-        let block_n = cols.len().min(BLOCK_N).next_multiple_of(tile_cols);
-        let block_m = rows.len().min(BLOCK_M / tile_rows * tile_rows);
-        let mut packed_a = vec![0f32; block_m * block_k.min(terms)];
-        let panels = block_n / tile_cols;
-        let mut packed_b = vec![0f32; panels * panel_stride(tile_cols, block_k.min(terms))];
-        for n0 in cols.clone().step_by(block_n) {
-            let width = block_n.min(cols.end - n0);
-            for k0 in (0..terms).step_by(block_k) {
-                let depth = block_k.min(terms - k0);
-                let b = self.b.slice(s![k0..k0 + depth, n0..n0 + width]);
-                pack_b(isa, &self.decoder_b, b, tile_cols, &mut packed_b);
-                for m0 in rows.clone().step_by(block_m) {
-                    let height = block_m.min(rows.end - m0);
-                    let a = self.a.slice(s![m0..m0 + height, k0..k0 + depth]);
-                    pack_a(&self.decoder_a, a, tile_rows, &mut packed_a);
-                    for n1 in (0..width).step_by(tile_cols) {
-                        for m1 in (0..height).step_by(tile_rows) {
-                            // SAFETY: the tile lies inside the slab, the panels inside the blocks.
-                            unsafe {
-                                kernel::run(
-                                    isa,
-                                    tile_rows.min(height - m1),
-                                    tile_cols.min(width - n1),
-                                    depth,
-                                    packed_a.as_ptr().add(m1 * depth),
-                                    packed_b
-                                        .as_ptr()
-                                        .add(n1 / tile_cols * panel_stride(tile_cols, depth)),
-                                    output
-                                        .values
-                                        .add((m0 + m1) * output.stride + n0 + n1)
-                                        .cast::<f32>(),
-                                    output.stride,
-                                );
-                            }
+        let simple = |rule| {
+            let decoders = (&self.decoders.0, &self.decoders.1);
+            // SAFETY: the caller's promise.
+            unsafe { simple::run(&rule, a, b, decoders, sums, stride) };
+        };
+        match accumulator {
+            Accumulator::Fp32 => {
+                let operands = Operands {
+                    a,
+                    b,
+                    decoder_a: &self.decoders.0,
+                    decoder_b: &self.decoders.1,
+                };
+                // SAFETY: the caller's promise.
+                unsafe { multiply_add(self.isa, &operands, sums, stride) };
+            }
+            Accumulator::Fp32TowardZero => simple(Rule::TowardZero),
+            Accumulator::Tree { lanes } => simple(Rule::Tree(*lanes)),
+            Accumulator::Dot(dot) => {
+                let slab = dot::Slab {
+                    a,
+                    b,
+                    table_a: &dot::operands(self.formats.0, dot.exponent),
+                    table_b: &dot::operands(self.formats.1, dot.exponent),
+                };
+                // SAFETY: the caller's promise.
+                unsafe { dot::run(self.isa, dot, &slab, sums, stride) };
+            }
+            Accumulator::Exact => {
+                // SAFETY: the caller's promise.
+                unsafe { exact::run(self.isa, a, b, self.formats, sums, stride) };
+            }
+            Accumulator::Chunked { inner, every } => {
+                // SAFETY: the caller's promise.
+                unsafe { self.chunked(inner, *every, a, b, sums, stride) };
+            }
+        }
+    }
+
+    /// Rule 4.5.
+    ///
+    /// # Safety
+    /// As [`Sums::run`].
+    unsafe fn chunked(
+        &self,
+        inner: &Accumulator,
+        every: usize,
+        a: ArrayView2<'_, u8>,
+        b: ArrayView2<'_, u8>,
+        sums: *mut f32,
+        stride: usize,
+    ) {
+        let (rows, terms) = a.dim();
+        let cols = b.ncols();
+        for m in (0..rows).step_by(CHUNKED_ROWS) {
+            for n in (0..cols).step_by(CHUNKED_COLS) {
+                let (height, width) = (CHUNKED_ROWS.min(rows - m), CHUNKED_COLS.min(cols - n));
+                let mut chunk = vec![0f32; height * width];
+                for k in (0..terms).step_by(every) {
+                    let end = terms.min(k + every);
+                    chunk.fill(0.0);
+                    let a = a.slice(s![m..m + height, k..end]);
+                    let b = b.slice(s![k..end, n..n + width]);
+                    // SAFETY: `chunk` has the shape; the slab's part is the caller's.
+                    unsafe {
+                        self.run(inner, a, b, chunk.as_mut_ptr(), width);
+                        for (i, &sum) in chunk.iter().enumerate() {
+                            *sums.add((m + i / width) * stride + n + i % width) += sum;
                         }
                     }
                 }
             }
-        }
-        for row in rows {
-            // SAFETY: this row's part of the slab.
-            let values = unsafe {
-                std::slice::from_raw_parts_mut(
-                    output.values.add(row * output.stride + cols.start),
-                    cols.len(),
-                )
-            };
-            epilogue.apply(cols.start, values, &[]);
         }
     }
 }

@@ -2,7 +2,6 @@
 
 use quaver_contract::{Job, Scale};
 
-use crate::decode::NAN;
 use crate::encode::Encoder;
 
 /// The epilogue of one job, made ready.
@@ -13,11 +12,14 @@ pub(crate) struct Epilogue<'a> {
     encoder: Encoder,
     /// The output is binary32 and its policies change nothing.
     identity: bool,
+    /// The NaN of a result in binary32 (numerics.md 6.2).
+    nan: u32,
 }
 
 impl<'a> Epilogue<'a> {
     pub(crate) fn new(job: &Job<'a>) -> Result<Self, quaver_contract::ContractError> {
         Ok(Self {
+            nan: job.accumulator.nan(),
             scale: job.scale,
             bias: job.bias,
             relu: job.relu,
@@ -29,7 +31,7 @@ impl<'a> Epilogue<'a> {
 
     /// Turns binary32 sums of the columns from `first_col` on into output codes, in place.
     /// Runs under [`crate::float_environment::FloatEnvironment`].
-    pub(crate) fn apply(&self, first_col: usize, values: &mut [u32], random: &[u32]) {
+    pub(crate) fn apply(&self, first_col: usize, values: &mut [u32]) {
         match self.scale {
             Scale::None => {}
             Scale::Tensor(scale) => {
@@ -52,19 +54,18 @@ impl<'a> Epilogue<'a> {
         for value in values.iter_mut() {
             let nan = *value & 0x7fff_ffff > 0x7f80_0000;
             *value = if nan {
-                NAN
+                self.nan
             } else if self.relu && *value >> 31 == 1 {
                 0
             } else {
                 *value
             };
         }
-        if !self.identity {
-            for (i, value) in values.iter_mut().enumerate() {
-                *value = self
-                    .encoder
-                    .one(*value, random.get(i).copied().unwrap_or(0));
-            }
+        if self.identity {
+            return;
+        }
+        for value in values {
+            *value = self.encoder.one(*value, 0);
         }
     }
 }

@@ -7,16 +7,21 @@
 //! - [`encode`]: binary32 to codes, branch-free, so that loops over it vectorise;
 //! - [`engine`]: GEMM jobs, blocked and packed for the caches, threads over rows of the result.
 
+mod blocked;
 pub mod decode;
 #[cfg(target_arch = "x86_64")]
 mod decode_avx512;
+mod dot;
 pub mod encode;
 pub mod engine;
 mod epilogue;
+mod exact;
+mod fixed;
 mod float_environment;
 mod isa;
 mod kernel;
 mod pack;
+mod simple;
 
 pub use engine::Fast;
 pub use isa::Isa;

@@ -217,10 +217,11 @@ fn late_floored(sum: Aligned, addend: Number, sum_bits: i32, addend_bits: i32) -
     // In units of 2^(reference - bits), by floor.
     let floored = |value: i128, unit: i32, bits: i32| {
         let left = unit - (reference - bits);
-        if left >= 0 {
-            value << left
-        } else {
-            value >> (-left).min(127)
+        match left {
+            // Zero is zero, however far its unit is from the reference.
+            _ if value == 0 => 0,
+            0.. => value << left,
+            _ => value >> (-left).min(127),
         }
     };
     let from_sum = floored(sum.value, sum.exponent - sum.fraction_bits, sum_bits);

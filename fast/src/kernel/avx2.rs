@@ -1,46 +1,87 @@
-//! AVX2 with FMA: up to 6 rows of 16 columns; 12 accumulators, two registers of B, one of A.
+//! AVX2 with FMA: up to 6 rows of two registers; 12 accumulators, two registers of B, one of A.
 
 use std::arch::x86_64::*;
 
-/// See [`super::run`]; `ROWS` at most 6, `cols` at most 16.
-///
-/// # Safety
-/// As [`super::run`].
-#[target_feature(enable = "avx2,fma")]
-pub(super) unsafe fn tile<const ROWS: usize>(
-    k: usize,
-    mut a: *const f32,
-    mut b: *const f32,
-    c: *mut f32,
-    stride: usize,
-    cols: usize,
-) {
-    let lanes = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
-    let low = _mm256_cmpgt_epi32(_mm256_set1_epi32(cols as i32), lanes);
-    let high = _mm256_cmpgt_epi32(_mm256_set1_epi32(cols as i32 - 8), lanes);
-    let mut sums = [[_mm256_setzero_ps(); 2]; ROWS];
-    // SAFETY: masked lanes are not touched; the rest is inside the caller's tile and panels.
-    unsafe {
-        for (row, sum) in sums.iter_mut().enumerate() {
-            let c = c.add(row * stride);
-            sum[0] = _mm256_maskload_ps(c, low);
-            sum[1] = _mm256_maskload_ps(c.wrapping_add(8), high);
-        }
-        for _ in 0..k {
-            let b0 = _mm256_loadu_ps(b);
-            let b1 = _mm256_loadu_ps(b.add(8));
-            for (row, sum) in sums.iter_mut().enumerate() {
-                let a = _mm256_broadcast_ss(&*a.add(row));
-                sum[0] = _mm256_fmadd_ps(a, b0, sum[0]);
-                sum[1] = _mm256_fmadd_ps(a, b1, sum[1]);
+/// Defines the tile of one element type; see [`super::Element::run`]. `ROWS` is at most 6, `cols`
+/// at most twice the lanes.
+macro_rules! tile {
+    ($name:ident, $float:ty, $lanes:literal, $mask:path, $zero:ident, $load:ident, $masked_load:ident, $broadcast:ident, $multiply_add:ident, $masked_store:ident) => {
+        /// # Safety
+        /// As [`super::Element::run`].
+        #[target_feature(enable = "avx2,fma")]
+        pub(super) unsafe fn $name<const ROWS: usize>(
+            k: usize,
+            mut a: *const $float,
+            mut b: *const $float,
+            c: *mut $float,
+            stride: usize,
+            cols: usize,
+        ) {
+            let (low, high) = ($mask(cols as i32), $mask(cols as i32 - $lanes));
+            let mut sums = [[$zero(); 2]; ROWS];
+            // SAFETY: masked lanes are not touched; the rest is inside the tile and the panels.
+            unsafe {
+                for (row, sum) in sums.iter_mut().enumerate() {
+                    let c = c.add(row * stride);
+                    sum[0] = $masked_load(c, low);
+                    sum[1] = $masked_load(c.wrapping_add($lanes), high);
+                }
+                for _ in 0..k {
+                    let b0 = $load(b);
+                    let b1 = $load(b.add($lanes));
+                    for (row, sum) in sums.iter_mut().enumerate() {
+                        let a = $broadcast(&*a.add(row));
+                        sum[0] = $multiply_add(a, b0, sum[0]);
+                        sum[1] = $multiply_add(a, b1, sum[1]);
+                    }
+                    a = a.add(ROWS);
+                    b = b.add(2 * $lanes);
+                }
+                for (row, sum) in sums.iter().enumerate() {
+                    let c = c.add(row * stride);
+                    $masked_store(c, low, sum[0]);
+                    $masked_store(c.wrapping_add($lanes), high, sum[1]);
+                }
             }
-            a = a.add(ROWS);
-            b = b.add(16);
         }
-        for (row, sum) in sums.iter().enumerate() {
-            let c = c.add(row * stride);
-            _mm256_maskstore_ps(c, low, sum[0]);
-            _mm256_maskstore_ps(c.wrapping_add(8), high, sum[1]);
-        }
-    }
+    };
 }
+
+/// Sign bits set in the first `count` of 8 lanes.
+#[target_feature(enable = "avx2")]
+fn mask_8(count: i32) -> __m256i {
+    let lanes = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+    _mm256_cmpgt_epi32(_mm256_set1_epi32(count), lanes)
+}
+
+/// Sign bits set in the first `count` of 4 lanes.
+#[target_feature(enable = "avx2")]
+fn mask_4(count: i32) -> __m256i {
+    let lanes = _mm256_setr_epi64x(0, 1, 2, 3);
+    _mm256_cmpgt_epi64(_mm256_set1_epi64x(i64::from(count)), lanes)
+}
+
+tile!(
+    tile_f32,
+    f32,
+    8,
+    mask_8,
+    _mm256_setzero_ps,
+    _mm256_loadu_ps,
+    _mm256_maskload_ps,
+    _mm256_broadcast_ss,
+    _mm256_fmadd_ps,
+    _mm256_maskstore_ps
+);
+tile!(
+    tile_f64,
+    f64,
+    4,
+    mask_4,
+    _mm256_setzero_pd,
+    _mm256_loadu_pd,
+    _mm256_maskload_pd,
+    _mm256_broadcast_sd,
+    _mm256_fmadd_pd,
+    _mm256_maskstore_pd
+);

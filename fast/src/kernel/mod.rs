@@ -1,5 +1,6 @@
-//! Micro-kernels of the `fp32` accumulator: a tile of the result, `ROWS x COLS`, in registers,
-//! with K sequential, so that every element is the contract's own chain (numerics.md 4.1).
+//! Micro-kernels: a tile of the result in registers, with K sequential, so that in binary32 every
+//! element is the contract's own `fp32` chain (numerics.md 4.1); in binary64 it is an exact sum as
+//! long as that fits.
 //!
 //! A fused multiply-add rounds once, as the contract does. The portable kernel multiplies and
 //! adds: products of two operands are exact in binary32, so that rounds once too.
@@ -11,56 +12,116 @@ mod avx512;
 mod portable;
 
 use crate::Isa;
+use crate::isa::for_each_isa;
 
-/// Most rows of any kernel's tile.
-pub(crate) const MAX_ROWS: usize = 14;
+/// binary32 or binary64.
+pub(crate) trait Element: Copy + Default + 'static {
+    /// Shape of the tile that a kernel holds in registers.
+    fn tile(isa: Isa) -> (usize, usize);
 
-/// Shape of the tile that a kernel holds in registers.
-pub(crate) const fn tile(isa: Isa) -> (usize, usize) {
-    match isa {
-        Isa::Portable => (4, 8),
-        Isa::Avx2 => (6, 16),
-        Isa::Avx512 => (MAX_ROWS, 32),
-    }
+    /// Packed binary32 values as this type; `wide` is where they go when that is another one.
+    fn panels<'a>(isa: Isa, packed: &'a [f32], wide: &'a mut Vec<Self>) -> &'a [Self];
+
+    /// Adds `k` products to a tile: `c[row][col] += a[k][row] * b[k][col]`, k ascending.
+    ///
+    /// `a` is packed `k x rows`, `b` is packed `k x COLS`; `c` has `rows` rows of `cols` values
+    /// that are `stride` apart, with `rows` and `cols` at most the tile's shape.
+    ///
+    /// # Safety
+    /// `a` and `b` are readable for the packed sizes, `c` is writable for the tile and no other
+    /// thread touches it. The machine has `isa`.
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "the operands of a matrix product"
+    )]
+    unsafe fn run(
+        isa: Isa,
+        rows: usize,
+        cols: usize,
+        k: usize,
+        a: *const Self,
+        b: *const Self,
+        c: *mut Self,
+        stride: usize,
+    );
 }
 
-/// Adds `k` products to a tile: `c[row][col] += a[k][row] * b[k][col]`, k ascending.
-///
-/// `a` is packed `k x rows`, `b` is packed `k x COLS`; `c` has `rows` rows of `cols` values that
-/// are `stride` apart, with `rows` and `cols` at most the tile's shape.
-///
-/// # Safety
-/// `a` and `b` are readable for the packed sizes, `c` is writable for the tile and no other thread
-/// touches it. The machine has `isa`.
-#[inline(always)]
-#[allow(
-    clippy::too_many_arguments,
-    reason = "the operands of a matrix product"
-)]
-pub(crate) unsafe fn run(
-    isa: Isa,
-    rows: usize,
-    cols: usize,
-    k: usize,
-    a: *const f32,
-    b: *const f32,
-    c: *mut f32,
-    stride: usize,
-) {
-    macro_rules! with_rows {
-        ($module:ident, $($rows:literal)*) => {
-            match rows {
-                // SAFETY: the caller's promise.
-                $($rows => unsafe { $module::tile::<$rows>(k, a, b, c, stride, cols) },)*
-                _ => unreachable!("a tile of {rows} rows"),
+/// One arm for each number of rows: kernels are unrolled for it.
+macro_rules! with_rows {
+    ($rows:expr, [$($count:literal)*], $module:ident, $tile:ident, $arguments:tt) => {
+        match $rows {
+            // SAFETY: the promise of the caller of `run`.
+            $($count => unsafe { $module::$tile::<$count> $arguments },)*
+            rows => unreachable!("a tile of {rows} rows"),
+        }
+    };
+}
+
+macro_rules! element {
+    ($float:ty, $tile:ident, $avx2_cols:literal, $avx512_cols:literal, $panels:path) => {
+        impl Element for $float {
+            fn panels<'a>(isa: Isa, packed: &'a [f32], wide: &'a mut Vec<Self>) -> &'a [Self] {
+                $panels(isa, packed, wide)
             }
-        };
-    }
-    match isa {
-        #[cfg(target_arch = "x86_64")]
-        Isa::Avx512 => with_rows!(avx512, 1 2 3 4 5 6 7 8 9 10 11 12 13 14),
-        #[cfg(target_arch = "x86_64")]
-        Isa::Avx2 => with_rows!(avx2, 1 2 3 4 5 6),
-        _ => with_rows!(portable, 1 2 3 4),
+
+            fn tile(isa: Isa) -> (usize, usize) {
+                match isa {
+                    Isa::Portable => (4, portable::COLS),
+                    Isa::Avx2 => (6, $avx2_cols),
+                    Isa::Avx512 => (14, $avx512_cols),
+                }
+            }
+
+            unsafe fn run(
+                isa: Isa,
+                rows: usize,
+                cols: usize,
+                k: usize,
+                a: *const Self,
+                b: *const Self,
+                c: *mut Self,
+                stride: usize,
+            ) {
+                match isa {
+                    #[cfg(target_arch = "x86_64")]
+                    Isa::Avx512 => with_rows!(
+                        rows,
+                        [1 2 3 4 5 6 7 8 9 10 11 12 13 14],
+                        avx512,
+                        $tile,
+                        (k, a, b, c, stride, cols)
+                    ),
+                    #[cfg(target_arch = "x86_64")]
+                    Isa::Avx2 => {
+                        with_rows!(rows, [1 2 3 4 5 6], avx2, $tile, (k, a, b, c, stride, cols))
+                    }
+                    _ => with_rows!(rows, [1 2 3 4], portable, $tile, (k, a, b, c, stride, cols)),
+                }
+            }
+        }
+    };
+}
+
+element!(f32, tile_f32, 16, 32, as_they_are);
+element!(f64, tile_f64, 8, 16, widened);
+
+fn as_they_are<'a>(_: Isa, packed: &'a [f32], _: &'a mut Vec<f32>) -> &'a [f32] {
+    packed
+}
+
+fn widened<'a>(isa: Isa, packed: &'a [f32], wide: &'a mut Vec<f64>) -> &'a [f64] {
+    wide.resize(packed.len(), 0.0);
+    widen(isa, packed, wide);
+    wide
+}
+
+for_each_isa! {
+    fn widen(packed: &[f32], wide: &mut [f64]) = widen_loop
+}
+
+#[inline(always)]
+fn widen_loop(packed: &[f32], wide: &mut [f64]) {
+    for (wide, &value) in wide.iter_mut().zip(packed) {
+        *wide = f64::from(value);
     }
 }

@@ -1,0 +1,120 @@
+//! The `dot` accumulators (numerics.md 4.3): blocks of products aligned to their largest exponent.
+//!
+//! [`scalar`] follows the rule for one element, special values and all. [`avx512`] does 32 columns
+//! at once for finite operands; elements that meet a NaN or an infinity go to the scalar code.
+
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+pub(crate) mod scalar;
+
+use ndarray::ArrayView2;
+use quaver_contract::accumulator::{Dot, ProductExponent};
+use quaver_contract::{Encoding, Format};
+
+use crate::Isa;
+use crate::decode::decode;
+
+/// A decoded operand.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Operand {
+    /// Its value; exact in binary64.
+    pub(crate) value: f64,
+    /// The exponent that it gives to its products; [`ZERO`] for zero.
+    pub(crate) exponent: i32,
+}
+
+/// The exponent of zero, below every sum of two others.
+pub(crate) const ZERO: i32 = -1024;
+
+/// All 256 bytes read as operands of a format, for one rule of alignment.
+pub(crate) fn operands(format: &Format, rule: ProductExponent) -> [Operand; 256] {
+    std::array::from_fn(|code| {
+        let value = f64::from(f32::from_bits(decode(format, code as u32)));
+        // Every value of a format is a normal binary64 number.
+        let normalised = ((value.to_bits() >> 52 & 0x7ff) as i32) - 1023;
+        let exponent = match rule {
+            _ if value == 0.0 || !value.is_finite() => ZERO,
+            ProductExponent::Field if format.encoding == Encoding::Float => {
+                normalised.max(format.min_exponent())
+            }
+            // Integers have one binade: the exponent of their highest magnitude bit.
+            ProductExponent::Field => format.fraction_bits.cast_signed() - format.bias,
+            ProductExponent::Normalised => normalised,
+            ProductExponent::NormalisedAbove(floor) => normalised.max(floor),
+        };
+        Operand { value, exponent }
+    })
+}
+
+/// The operands of a slab of the result, decoded by table.
+pub(crate) struct Slab<'a> {
+    pub(crate) a: ArrayView2<'a, u8>,
+    pub(crate) b: ArrayView2<'a, u8>,
+    pub(crate) table_a: &'a [Operand; 256],
+    pub(crate) table_b: &'a [Operand; 256],
+}
+
+/// Adds all products of the slab to `sums` (binary32, `stride` apart a row), block by block.
+///
+/// # Safety
+/// `sums` is valid for the slab and nothing else touches it.
+pub(crate) unsafe fn run(isa: Isa, dot: &Dot, slab: &Slab<'_>, sums: *mut f32, stride: usize) {
+    let finite = |table: &[Operand; 256], codes: ndarray::ArrayView1<'_, u8>| {
+        codes
+            .iter()
+            .all(|&code| table[usize::from(code)].value.is_finite())
+    };
+    let rows: Vec<bool> = slab
+        .a
+        .rows()
+        .into_iter()
+        .map(|row| finite(slab.table_a, row))
+        .collect();
+    let cols: Vec<bool> = slab
+        .b
+        .columns()
+        .into_iter()
+        .map(|col| finite(slab.table_b, col))
+        .collect();
+    // SAFETY: inside the slab.
+    let start = |m: usize, n: usize| unsafe { *sums.add(m * stride + n) };
+    let mut special = Vec::new();
+    for (m, &finite_row) in rows.iter().enumerate() {
+        for (n, &finite_col) in cols.iter().enumerate() {
+            if !(finite_row && finite_col && start(m, n).is_finite()) {
+                special.push((m, n, start(m, n)));
+            }
+        }
+    }
+    #[cfg(target_arch = "x86_64")]
+    let vectorised = isa == Isa::Avx512 && avx512::fits(dot, slab);
+    #[cfg(not(target_arch = "x86_64"))]
+    let vectorised = false;
+    if vectorised {
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: the caller's promise; the engine has seen the instructions.
+        unsafe {
+            avx512::run(dot, slab, sums, stride);
+        }
+    } else {
+        special.clear();
+        let every = (0..rows.len()).flat_map(|m| (0..cols.len()).map(move |n| (m, n)));
+        special.extend(every.map(|(m, n)| (m, n, start(m, n))));
+    }
+    let mut terms = Vec::with_capacity(slab.a.ncols());
+    for (m, n, init) in special {
+        terms.clear();
+        terms.extend(
+            slab.a
+                .row(m)
+                .iter()
+                .zip(slab.b.column(n))
+                .map(|(&a, &b)| (slab.table_a[usize::from(a)], slab.table_b[usize::from(b)])),
+        );
+        let sum = terms
+            .chunks(dot.lanes)
+            .fold(init, |sum, block| scalar::block(dot, sum, block));
+        // SAFETY: inside the slab.
+        unsafe { *sums.add(m * stride + n) = sum };
+    }
+}
