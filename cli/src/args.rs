@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 use quaver_contract::{ContractError, Conversion, Format, Formats, Overflow, Rounding};
+use quaver_cosim::Cache;
 
 use crate::commands::{configs, convert, formats, gemm, generate, profiles};
 use crate::error::CliError;
@@ -46,7 +47,7 @@ pub(crate) struct Global {
     /// Where built simulations are kept [default: $QUAVER_CACHE, else $XDG_CACHE_HOME/quaver, else
     /// ~/.cache/quaver]
     #[arg(long, global = true, value_name = "DIR", help_heading = EVERYWHERE)]
-    pub(crate) cache: Option<PathBuf>,
+    cache: Option<PathBuf>,
 }
 
 impl Global {
@@ -60,6 +61,17 @@ impl Global {
             formats.add_file(file)?;
         }
         Ok(formats)
+    }
+
+    /// Where built simulations are kept.
+    ///
+    /// # Errors
+    /// [`CliError`] when no place is named and the environment has none.
+    pub(crate) fn cache(&self) -> Result<Cache, CliError> {
+        match &self.cache {
+            Some(folder) => Ok(Cache::at(folder)),
+            None => Cache::from_environment().map_err(CliError::other),
+        }
     }
 }
 
@@ -84,7 +96,7 @@ pub(crate) enum Command {
 #[derive(Debug, Args)]
 pub(crate) struct Policy {
     /// Rounding direction
-    #[arg(long, value_name = "R", default_value = Rounding::NearestEven.name(), value_parser = rounding())]
+    #[arg(long, value_name = "R", default_value = Rounding::NearestEven.name(), value_parser = one_of(Rounding::ALL, |r| r.name()))]
     pub(crate) rounding: Rounding,
 
     /// What replaces numbers beyond the largest finite one; native: what the format has, infinity
@@ -117,11 +129,6 @@ impl Policy {
     }
 }
 
-fn rounding() -> impl TypedValueParser<Value = Rounding> {
-    PossibleValuesParser::new(Rounding::ALL.iter().map(|r| r.name()))
-        .try_map(|name| Rounding::get(&name))
-}
-
 fn overflow() -> impl TypedValueParser<Value = PolicyChoice> {
     PossibleValuesParser::new(Overflow::ALL.iter().map(|p| p.name()).chain([NATIVE])).try_map(
         |name| match name.as_str() {
@@ -129,6 +136,17 @@ fn overflow() -> impl TypedValueParser<Value = PolicyChoice> {
             name => Overflow::get(name).map(PolicyChoice::Fixed),
         },
     )
+}
+
+/// An argument that names a row of a table; help and errors list the names.
+pub(crate) fn one_of<T: Copy + Send + Sync + 'static>(
+    table: &'static [T],
+    name: fn(&T) -> &'static str,
+) -> impl TypedValueParser<Value = T> {
+    PossibleValuesParser::new(table.iter().map(name)).try_map(move |given| {
+        let row = table.iter().find(|row| name(row) == given);
+        row.copied().ok_or("no such name")
+    })
 }
 
 /// Runs the command; `true` when everything agrees.

@@ -8,6 +8,8 @@ use std::io::{BufWriter, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use tempfile::TempPath;
+
 use crate::error::CliError;
 
 /// Temporary files that exist now.
@@ -119,28 +121,40 @@ impl Output {
         &self,
         fill: impl FnOnce(&mut dyn Write) -> std::io::Result<()>,
     ) -> Result<(), CliError> {
-        if self.in_place {
-            let file = std::fs::OpenOptions::new().write(true).open(&self.file);
-            return file
-                .and_then(|file| buffered(file, fill))
-                .map_err(CliError::write(&self.path));
-        }
-        let temporary = {
-            let mut files = pending();
-            let temporary = builder()
-                .tempfile_in(self.folder())
-                .map_err(CliError::write(&self.path))?;
-            files.push(temporary.path().to_owned());
-            temporary
+        let pending = self.begin()?;
+        std::fs::OpenOptions::new()
+            .write(true)
+            .open(pending.path())
+            .and_then(|file| {
+                let mut writer = BufWriter::with_capacity(1 << 16, file);
+                fill(&mut writer)?;
+                writer.flush()
+            })
+            .map_err(CliError::write(&self.path))?;
+        pending.commit()
+    }
+
+    /// Makes an empty temporary file beside the place, for a writer that wants a path.
+    ///
+    /// # Errors
+    /// [`CliError::Write`] naming the path.
+    pub(crate) fn begin(&self) -> Result<Pending<'_>, CliError> {
+        let temporary = match self.in_place {
+            true => None,
+            false => {
+                let mut files = pending();
+                let temporary = builder()
+                    .tempfile_in(self.folder())
+                    .map_err(CliError::write(&self.path))?
+                    .into_temp_path();
+                files.push(temporary.to_path_buf());
+                Some(temporary)
+            }
         };
-        let name = temporary.path().to_owned();
-        let filled = buffered(temporary.as_file(), fill);
-        let mut files = pending();
-        files.retain(|file| *file != name);
-        filled
-            .and_then(|()| temporary.persist(&self.file).map_err(|e| e.error))
-            .map(drop)
-            .map_err(CliError::write(&self.path))
+        Ok(Pending {
+            output: self,
+            temporary,
+        })
     }
 
     fn folder(&self) -> &Path {
@@ -151,13 +165,44 @@ impl Output {
     }
 }
 
-fn buffered(
-    file: impl Write,
-    fill: impl FnOnce(&mut dyn Write) -> std::io::Result<()>,
-) -> std::io::Result<()> {
-    let mut writer = BufWriter::with_capacity(1 << 16, file);
-    fill(&mut writer)?;
-    writer.flush()
+/// An output that is being written. Without a commit it is as if it had never begun.
+#[derive(Debug)]
+pub(crate) struct Pending<'a> {
+    output: &'a Output,
+    temporary: Option<TempPath>,
+}
+
+impl Pending<'_> {
+    /// The file to write.
+    pub(crate) fn path(&self) -> &Path {
+        self.temporary.as_deref().unwrap_or(&self.output.file)
+    }
+
+    /// Puts the file in its place.
+    ///
+    /// # Errors
+    /// [`CliError::Write`] naming the path.
+    pub(crate) fn commit(mut self) -> Result<(), CliError> {
+        let mut files = pending();
+        let Some(temporary) = self.temporary.take() else {
+            return Ok(());
+        };
+        files.retain(|file| *file != *temporary);
+        temporary
+            .persist(&self.output.file)
+            .map_err(|error| CliError::write(&self.output.path)(error.error))
+    }
+}
+
+impl Drop for Pending<'_> {
+    fn drop(&mut self) {
+        if let Some(temporary) = self.temporary.take() {
+            let mut files = pending();
+            files.retain(|file| *file != *temporary);
+            // A file that does not go is one that somebody else took away.
+            let _ = temporary.close();
+        }
+    }
 }
 
 /// Names and permissions of temporary files: those of any file that a user makes.

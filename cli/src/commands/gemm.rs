@@ -7,16 +7,16 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::Args;
-use clap::builder::{PossibleValuesParser, TypedValueParser as _};
+use quaver_contract::accumulator::{AccumulatorRow, TABLE as ACCUMULATORS};
 use quaver_contract::profile::Profile;
-use quaver_contract::{Accumulator, CoreConfig, Format, Job, Rounding};
+use quaver_contract::{CoreConfig, Format, Job, Rounding};
 
-use crate::args::{Global, Policy};
+use crate::args::{Global, Policy, one_of};
 use crate::console;
 use crate::engines::{ENGINES, EngineOptions, EngineRow, SimulatorArgs};
 use crate::error::CliError;
 use crate::npy;
-use crate::output::Output;
+use crate::output::{Output, Pending};
 use operands::Operands;
 use report::{Clock, Report};
 
@@ -82,8 +82,8 @@ pub(crate) struct GemmArgs {
     policy: Policy,
 
     /// How products are added [default: as the configuration does]
-    #[arg(long, value_name = "NAME", value_parser = accumulators())]
-    accumulator: Option<Accumulator>,
+    #[arg(long, value_name = "NAME", value_parser = one_of(ACCUMULATORS, |row| row.name))]
+    accumulator: Option<AccumulatorRow>,
 
     /// Adds as a real chip does: its accumulator, by the chip's name (see quaver profiles)
     #[arg(long, value_name = "CHIP", conflicts_with = "accumulator")]
@@ -94,8 +94,8 @@ pub(crate) struct GemmArgs {
     config: String,
 
     /// What runs the job
-    #[arg(long, value_parser = engines())]
-    engine: &'static EngineRow,
+    #[arg(long, value_parser = one_of(ENGINES, |row| row.name))]
+    engine: EngineRow,
 
     /// Threads of engines that use several; 0: one a core
     #[arg(long, value_name = "COUNT", default_value_t = 0)]
@@ -121,20 +121,6 @@ pub(crate) struct GemmArgs {
     json: bool,
 }
 
-fn accumulators() -> impl clap::builder::TypedValueParser<Value = Accumulator> {
-    let names = quaver_contract::accumulator::TABLE
-        .iter()
-        .map(|row| row.name);
-    PossibleValuesParser::new(names).try_map(|name| Accumulator::get(&name))
-}
-
-fn engines() -> impl clap::builder::TypedValueParser<Value = &'static EngineRow> {
-    PossibleValuesParser::new(ENGINES.iter().map(|row| row.name)).try_map(|name| {
-        let row = ENGINES.iter().find(|row| row.name == name);
-        row.ok_or("no such engine")
-    })
-}
-
 /// Runs the job.
 ///
 /// # Errors
@@ -150,17 +136,13 @@ pub(crate) fn run(args: &GemmArgs, global: &Global) -> Result<(), CliError> {
     }
     let config = CoreConfig::load(&args.config, &formats)?;
     let accumulator = match (args.accumulator, &args.profile) {
-        (Some(accumulator), _) => accumulator,
+        (Some(row), _) => row.accumulator,
         (None, Some(profile)) => Profile::get(profile)?.accumulator()?.accumulator,
         (None, None) => config.accumulator,
     };
-    let options = engine_options(args, global, config)?;
+    let mut options = engine_options(args, global, config)?;
     let output = Output::check(&args.output)?;
-    if let Some(vcd) = &args.vcd {
-        Output::check(vcd)?;
-    }
-    let mut engine = (args.engine.make)(&options)?;
-
+    let vcd = args.vcd.as_deref().map(Output::check).transpose()?;
     let operands = Operands::read(args, format_a, format_b)?;
     let job = Job {
         a: operands.a.view(),
@@ -174,11 +156,17 @@ pub(crate) fn run(args: &GemmArgs, global: &Global) -> Result<(), CliError> {
         relu: args.relu,
         output: conversion,
     };
+    let waveform = vcd.as_ref().map(Output::begin).transpose()?;
+    options.vcd = waveform.as_ref().map(|file| file.path().to_owned());
+    let mut engine = (args.engine.make)(&options)?;
     let start = Instant::now();
     let result = engine.run(&job)?;
     let seconds = start.elapsed().as_secs_f64();
+    // A simulator completes its waveform when it ends.
+    drop(engine);
     let values = result.values.view().into_dyn();
     output.write(|writer| npy::write_codes(writer, conversion.format, values))?;
+    waveform.map(Pending::commit).transpose()?;
     if args.json {
         console::print_json(&Report {
             engine: args.engine.name,
@@ -216,11 +204,12 @@ fn operand_format(
     }
 }
 
-fn engine_options(
+/// Everything but the waveform's file, which is made last.
+fn engine_options<'a>(
     args: &GemmArgs,
-    global: &Global,
+    global: &'a Global,
     config: CoreConfig,
-) -> Result<EngineOptions, CliError> {
+) -> Result<EngineOptions<'a>, CliError> {
     let stalls = match args.stalls.as_str() {
         "none" => None,
         seed => Some(seed.parse().map_err(|_| {
@@ -248,9 +237,9 @@ fn engine_options(
     Ok(EngineOptions {
         config,
         threads: args.threads,
-        simulator: args.simulator.simulator.clone(),
+        simulator: args.simulator.simulator,
         stalls,
-        vcd: args.vcd.clone(),
-        cache: global.cache.clone(),
+        vcd: None,
+        global,
     })
 }

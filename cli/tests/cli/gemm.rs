@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::support::Sandbox;
 
 /// Bytes that look random: codes of any 8-bit format.
-fn codes(count: usize, seed: u32) -> Vec<u8> {
+pub(crate) fn codes(count: usize, seed: u32) -> Vec<u8> {
     let mut state = seed;
     let next = || {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);

@@ -6,4 +6,5 @@ mod formats;
 mod gemm;
 mod generate;
 mod processes;
+mod rtl;
 mod support;

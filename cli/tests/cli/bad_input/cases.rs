@@ -222,11 +222,11 @@ pub(super) const GEMM: &[Case] = &[
     ),
     (
         "--a a.npy --b b.npy --stalls 1",
-        &["--stalls", "golden", "clock"],
+        &["--stalls", "golden", "clock", "rtl"],
     ),
     (
         "--a a.npy --b b.npy --vcd x.vcd",
-        &["--vcd", "golden", "clock"],
+        &["--vcd", "golden", "clock", "rtl"],
     ),
     (
         "--a a.npy --b b.npy -o none/d.npy",
