@@ -177,7 +177,15 @@ impl Decoder {
 
     /// A decoder of the values that `keep` keeps; the others become +0.
     pub(crate) fn filtered(format: &Format, keep: impl Fn(f32) -> bool) -> Self {
-        let table = table(format).map(|bits| if keep(f32::from_bits(bits)) { bits } else { 0 });
+        Self::from_values(table(format).map(|bits| {
+            let value = f32::from_bits(bits);
+            if keep(value) { value } else { 0.0 }
+        }))
+    }
+
+    /// A decoder of given values, each the upper half of a binary32 number.
+    pub(crate) fn from_values(values: [f32; 256]) -> Self {
+        let table = values.map(f32::to_bits);
         Self {
             layout: None,
             table,

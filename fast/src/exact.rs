@@ -106,6 +106,21 @@ pub(crate) unsafe fn run(
         .unwrap_or(0);
     // As many terms as keep every partial sum below 2^53 units.
     let depth = 1usize << (PRECISION - span).clamp(MIN_TERMS, 30);
+    // The lowest bit of any product, and each pair's distance from it; 128 bits hold all of them
+    // when the highest pair's 2^53 units do.
+    let unit = pairs
+        .iter()
+        .map(|(a, b)| a.lowest + b.lowest)
+        .min()
+        .unwrap_or(0);
+    let shifts: Vec<(f64, i32)> = pairs
+        .iter()
+        .map(|(a, b)| {
+            let lowest = a.lowest + b.lowest;
+            (2f64.powi(-lowest), lowest - unit)
+        })
+        .collect();
+    let narrow = shifts.iter().all(|&(_, shift)| shift + PRECISION + 8 < 127);
     let full = (Decoder::new(formats.0), Decoder::new(formats.1));
     let finite_row = |m: usize| a.row(m).iter().all(|&code| full.0.one(code).is_finite());
     let finite_col = |n: usize| b.column(n).iter().all(|&code| full.1.one(code).is_finite());
@@ -160,6 +175,17 @@ pub(crate) unsafe fn run(
                     *sum = match (single, pairs.len(), *sum == 0.0) {
                         // One rounding of an exact number; + 0.0 makes a zero positive.
                         (true, 1, true) => partial[at] as f32 + 0.0,
+                        (true, _, true) if narrow => {
+                            let mut total = 0i128;
+                            for (sums, shift) in partial
+                                .chunks_exact(BLOCK_M.min(rows) * block_n)
+                                .zip(&shifts)
+                            {
+                                // Below 2^53 units of the pair: exact.
+                                total += i128::from((sums[at] * shift.0) as i64) << shift.1;
+                            }
+                            round_i128(total, unit)
+                        }
                         (true, _, _) => {
                             let mut total = Fixed::ZERO;
                             total.add(f64::from(*sum));
@@ -177,6 +203,21 @@ pub(crate) unsafe fn run(
             }
         }
     }
+}
+
+/// RNE32 of `total * 2^unit`; zero is +0.
+fn round_i128(total: i128, unit: i32) -> f32 {
+    let magnitude = total.unsigned_abs();
+    let zeros = magnitude.leading_zeros();
+    if zeros == 128 {
+        return 0.0;
+    }
+    // To odd in binary64 first, so that the second rounding makes no tie.
+    let normalised = magnitude << zeros;
+    let kept = (normalised >> 75) as u64 | u64::from(normalised << 53 != 0);
+    let exponent = unit + 75 - zeros as i32;
+    let rounded = (kept as f64 * f64::from_bits(((exponent + 1023) as u64) << 52)) as f32;
+    if total < 0 { -rounded } else { rounded }
 }
 
 /// A sum with a NaN or an infinity among its terms: binary64 cannot overflow on the others.

@@ -7,17 +7,19 @@
 
 use std::arch::x86_64::*;
 
+use ndarray::s;
 use quaver_contract::accumulator::{Addend, Dot, DotOutput, Groups};
 
 use super::{Slab, ZERO};
+use crate::Isa;
+use crate::decode::Decoder;
 
 /// Columns of a chunk.
 const COLS: usize = 32;
-/// Rows that are decoded at a time.
-const BLOCK_ROWS: usize = 128;
-/// Terms of K that are decoded at a time; a multiple of every number of lanes up to 64 is not
-/// needed: the block is cut to one.
-const BLOCK_K: usize = 1024;
+/// Rows that are decoded at a time: B is decoded once for so many.
+const BLOCK_ROWS: usize = 256;
+/// Terms of K that are decoded at a time, cut to whole blocks of lanes.
+const BLOCK_K: usize = 512;
 /// An 8-bit exponent that stands for zero: added to another with saturation, it stays below
 /// [`LEAST`].
 const ZERO_EXPONENT: i8 = i8::MIN;
@@ -79,6 +81,8 @@ pub(super) unsafe fn run(dot: &Dot, slab: &Slab<'_>, sums: *mut f32, stride: usi
         positive: vec![0; BLOCK_ROWS * depth_limit],
         exponents: vec![0; BLOCK_ROWS * depth_limit],
     };
+    let decoder_b = Decoder::from_values(slab.table_b.map(|operand| operand.value as f32));
+    let exponents_b = slab.table_b.map(|operand| narrow(operand.exponent));
     let mut b = PackedB {
         values: vec![[0.0; 2 * COLS]; dot.lanes],
         exponents: vec![[0; COLS]; dot.lanes],
@@ -101,18 +105,23 @@ pub(super) unsafe fn run(dot: &Dot, slab: &Slab<'_>, sums: *mut f32, stride: usi
                 for k1 in (0..depth).step_by(dot.lanes) {
                     let lanes = dot.lanes.min(depth - k1);
                     for k in 0..lanes {
-                        for col in 0..COLS {
-                            let operand = if col < width {
-                                slab.table_b[usize::from(slab.b[(k0 + k1 + k, n0 + col)])]
-                            } else {
-                                super::Operand {
-                                    value: 0.0,
-                                    exponent: ZERO,
+                        // Unused columns hold code 0; their sums are never stored.
+                        let mut codes = [0; COLS];
+                        let row = slab.b.slice(s![k0 + k1 + k, n0..n0 + width]);
+                        match row.as_slice() {
+                            Some(row) => codes[..width].copy_from_slice(row),
+                            None => {
+                                for (code, &b) in codes.iter_mut().zip(row) {
+                                    *code = b;
                                 }
-                            };
-                            b.values[k][col] = operand.value.max(0.0);
-                            b.values[k][COLS + col] = (-operand.value).max(0.0);
-                            b.exponents[k][col] = narrow(operand.exponent);
+                            }
+                        }
+                        let mut values = [0f32; COLS];
+                        decoder_b.chunks(Isa::Avx512, &[codes], &mut values, COLS);
+                        // SAFETY: the caller's promise.
+                        unsafe { split_signs(&values, &mut b.values[k]) };
+                        for (exponent, code) in b.exponents[k].iter_mut().zip(codes) {
+                            *exponent = exponents_b[usize::from(code)];
                         }
                     }
                     for m in 0..height {
@@ -133,6 +142,24 @@ pub(super) unsafe fn run(dot: &Dot, slab: &Slab<'_>, sums: *mut f32, stride: usi
                     }
                 }
             }
+        }
+    }
+}
+
+/// Values into those that are positive or 0, and the magnitudes of those that are negative or 0.
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
+fn split_signs(values: &[f32; COLS], halves: &mut [f64; 2 * COLS]) {
+    let zero = _mm512_setzero_pd();
+    for j in 0..4 {
+        // SAFETY: 32 values are read and 64 written.
+        unsafe {
+            let value = _mm512_cvtps_pd(_mm256_loadu_ps(values.as_ptr().add(8 * j)));
+            let negated = _mm512_sub_pd(zero, value);
+            _mm512_storeu_pd(halves.as_mut_ptr().add(8 * j), _mm512_max_pd(value, zero));
+            _mm512_storeu_pd(
+                halves.as_mut_ptr().add(COLS + 8 * j),
+                _mm512_max_pd(negated, zero),
+            );
         }
     }
 }
