@@ -1,0 +1,75 @@
+//! `invariance`: no bit depends on the array's shape, latency or tiling, or on stalls
+//! (numerics.md, 1.1).
+
+use quaver_contract::CoreConfig;
+
+use crate::core::CoreBench;
+use crate::stimulus::jobs::JobSource;
+use crate::{SuiteContext, Tally, Tier, VerifyError};
+
+/// Shapes, rows by columns.
+pub(super) const SHAPES: &[(usize, usize)] = &[(1, 1), (2, 3), (4, 4), (8, 8), (16, 16)];
+/// Latencies of a PE.
+pub(super) const LATENCIES: std::ops::RangeInclusive<usize> = 1..=5;
+/// Depths of a bank of partial sums.
+pub(super) const TILE_ROWS: &[usize] = &[1, 5, 64];
+
+/// Jobs in the quick tier.
+const JOBS: u64 = 60;
+
+/// The configurations that a tier compares. Quick and exhaustive have each shape and each latency
+/// once, combined; extensive has the full cross product.
+pub(super) fn variants(base: &CoreConfig, tier: Tier) -> Vec<CoreConfig> {
+    let variant = |(rows, cols): (usize, usize), pe_latency: usize, tile_rows: usize| CoreConfig {
+        name: format!("{}_{rows}x{cols}_l{pe_latency}_t{tile_rows}", base.name),
+        rows,
+        cols,
+        pe_latency,
+        tile_rows,
+        ..base.clone()
+    };
+    let diagonal = || {
+        let shapes = SHAPES.iter().zip(LATENCIES).zip(TILE_ROWS.iter().cycle());
+        shapes.map(|((&shape, latency), &tile_rows)| variant(shape, latency, tile_rows))
+    };
+    match tier {
+        Tier::Smoke => diagonal().take(2).collect(),
+        Tier::Quick | Tier::Exhaustive => diagonal().collect(),
+        Tier::Extensive => SHAPES
+            .iter()
+            .flat_map(|&shape| LATENCIES.map(move |latency| (shape, latency)))
+            .flat_map(|(shape, latency)| TILE_ROWS.iter().map(move |&t| (shape, latency, t)))
+            .map(|(shape, latency, tile_rows)| variant(shape, latency, tile_rows))
+            .collect(),
+    }
+}
+
+/// Runs the same jobs on every variant; the golden model, which knows none of these, decides.
+/// Every variant equal to it makes them equal to each other.
+pub(super) fn run(context: &SuiteContext<'_>, tally: &mut Tally) -> Result<(), VerifyError> {
+    let source = JobSource::new(context.config);
+    let classes = source.declare(&mut tally.coverage);
+    let stall_classes = CoreBench::declare_stalls(&mut tally.coverage);
+    let mut random = context.random("invariance");
+    let jobs = context.cases(JOBS);
+    let jobs: Vec<_> = (0..jobs)
+        .map(|index| source.job(index as usize, &mut random, &classes, &mut tally.coverage))
+        .collect();
+    let expected = jobs
+        .iter()
+        .map(CoreBench::reference)
+        .collect::<Result<Vec<_>, _>>()?;
+    for variant in variants(context.config, context.tier) {
+        let class = tally.coverage.declare(format!(
+            "{} x {}, latency {}, tile rows {}",
+            variant.rows, variant.cols, variant.pe_latency, variant.tile_rows
+        ));
+        let mut core = CoreBench::open(context, &variant)?;
+        for (job, expected) in jobs.iter().zip(&expected) {
+            core.stall_randomly(&mut random, &stall_classes, &mut tally.coverage)?;
+            let cases = core.check_against(job, expected, tally)?;
+            tally.coverage.add(class, cases);
+        }
+    }
+    Ok(())
+}
