@@ -50,7 +50,7 @@ pub(super) fn pack_product(a: Number, b: Number, widths: OperandWidths) -> u64 {
         (Number::Finite { negative, .. }, Some((exponent_a, a)), Some((exponent_b, b))) => {
             let exponent = (exponent_a + exponent_b).cast_unsigned();
             let field = u64::from(exponent) & ((1 << exponent_bits) - 1);
-            flags(false, false, negative) | field << product_bits | a * b
+            flags(false, false, negative) | field << product_bits | (a * b)
         }
         (Number::Finite { negative, .. }, ..) => flags(false, false, negative),
     }

@@ -1,0 +1,127 @@
+//! The suites against designs with one deliberate mistake each: every one must be found, written
+//! down and shown in a waveform.
+
+use std::sync::Arc;
+
+use quaver_contract::CoreConfig;
+use quaver_hdl::{Design, HdlError};
+use quaver_tests::{artifacts, cache, config, require};
+use quaver_verify::{Designs, Generated, Options, Suite, Tier, run};
+
+/// A mistake: in one file, one text becomes another.
+#[derive(Clone, Copy, Debug)]
+struct Mutation {
+    /// What goes wrong.
+    name: &'static str,
+    /// The suite that must find it.
+    suite: &'static str,
+    file: &'static str,
+    right: &'static str,
+    wrong: &'static str,
+}
+
+const MUTATIONS: &[Mutation] = &[
+    Mutation {
+        name: "inf_decodes_as_nan",
+        suite: "decode",
+        file: "rtl/quaver_decode.v",
+        right: "assign nan = (NAN_KIND == 1) ? top_field && fraction != 7'd0 :",
+        wrong: "assign nan = (NAN_KIND == 1) ? top_field :",
+    },
+    Mutation {
+        name: "sign_of_b_is_lost",
+        suite: "products",
+        file: "rtl/quaver_product.v",
+        right: "(a_sign ^ b_sign)",
+        wrong: "a_sign",
+    },
+    Mutation {
+        name: "ties_are_truncated",
+        suite: "accumulate",
+        file: "rtl/quaver_fp32_round.v",
+        right: "(sticky_i || significand_i[0])",
+        wrong: "sticky_i",
+    },
+    Mutation {
+        name: "up_is_down",
+        suite: "convert",
+        file: "rtl/quaver_convert.v",
+        right: "(rounding_1 == ROUND_UP && !sign_1)",
+        wrong: "(rounding_1 == ROUND_UP && sign_1)",
+    },
+    Mutation {
+        name: "relu_keeps_minus_zero",
+        suite: "relu",
+        file: "rtl/quaver_relu.v",
+        right: "(value_i[31] && !nan)",
+        wrong: "(value_i[31] && !nan && |value_i[30:0])",
+    },
+];
+
+impl Mutation {
+    fn apply(&self, mut design: Design) -> Design {
+        for file in design
+            .files
+            .iter_mut()
+            .filter(|file| file.path == self.file)
+        {
+            let found = file.contents.matches(self.right).count();
+            assert_eq!(found, 1, "{} has {:?} {found} times", self.file, self.right);
+            file.contents = file.contents.replace(self.right, self.wrong);
+        }
+        design
+    }
+}
+
+impl Designs for Mutation {
+    fn core(&self, config: &CoreConfig) -> Result<Design, HdlError> {
+        Generated.core(config).map(|design| self.apply(design))
+    }
+
+    fn unit(&self, name: &str, parameters: &[(&str, String)]) -> Result<Design, HdlError> {
+        Generated
+            .unit(name, parameters)
+            .map(|design| self.apply(design))
+    }
+}
+
+#[test]
+fn every_mutation_is_found_and_shown() {
+    require(&["verilator"]);
+    assert!(!MUTATIONS.is_empty());
+    let config = config("single");
+    for mutation in MUTATIONS {
+        println!("{}: {} must find it", mutation.name, mutation.suite);
+        let folder = artifacts(&format!("mutation-{}", mutation.name));
+        let suite = Suite::get(mutation.suite).expect("the suite is in the table");
+        let options = Options {
+            suites: vec![suite],
+            tier: Tier::Smoke,
+            designs: Arc::new(*mutation),
+            ..Options::new(config.clone(), folder.clone(), cache())
+        };
+        let report = run(&options);
+        let suite = &report.suites[0];
+        assert_eq!(suite.error, None, "{}", mutation.name);
+        assert!(suite.mismatches > 0, "{} was not found", mutation.name);
+        let failure = &suite.failures[0];
+        println!("{failure}");
+        let command = format!("quaver verify {} --config single --seed 1", mutation.suite);
+        assert!(failure.contains(&command), "{failure}");
+        let waveforms: Vec<_> = std::fs::read_dir(&folder)
+            .expect("a failure leaves a folder")
+            .map(|entry| entry.expect("the folder can be read").path())
+            .filter(|path| path.extension().is_some_and(|extension| extension == "vcd"))
+            .collect();
+        assert!(!waveforms.is_empty(), "no waveform in {}", folder.display());
+        for waveform in waveforms {
+            assert!(failure.contains(&*waveform.to_string_lossy()) || suite.failures.len() > 1);
+            let text = std::fs::read_to_string(&waveform).expect("a waveform is text");
+            // A header, and at least one change of time after it.
+            let (_, changes) = text
+                .split_once("$enddefinitions")
+                .expect("a VCD has a header");
+            assert!(changes.contains("\n#"), "{} is empty", waveform.display());
+        }
+    }
+}
