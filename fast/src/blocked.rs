@@ -3,6 +3,7 @@
 use ndarray::{ArrayView2, s};
 
 use crate::Isa;
+use crate::aligned::Aligned;
 use crate::decode::Decoder;
 use crate::kernel::Element;
 use crate::pack::{pack_a, pack_b, panel_stride};
@@ -52,9 +53,11 @@ pub(crate) unsafe fn multiply_add<T: Element>(
     .min(terms);
     let block_n = cols.min(BLOCK_N).next_multiple_of(tile_cols);
     let block_m = rows.min(BLOCK_M / tile_rows * tile_rows);
-    let mut packed_a = vec![0f32; block_m * block_k];
-    let mut packed_b = vec![0f32; block_n / tile_cols * panel_stride(tile_cols, block_k)];
-    let (mut wide_a, mut wide_b) = (Vec::new(), Vec::new());
+    let mut packed_a = Aligned::<f32>::zeros(block_m * block_k);
+    let mut packed_b =
+        Aligned::<f32>::zeros(block_n / tile_cols * panel_stride(tile_cols, block_k));
+    let mut wide_a = T::wide(packed_a.len());
+    let mut wide_b = T::wide(packed_b.len());
     for n0 in (0..cols).step_by(block_n) {
         let width = block_n.min(cols - n0);
         for k0 in (0..terms).step_by(block_k) {

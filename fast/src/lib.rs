@@ -7,6 +7,7 @@
 //! - [`encode`]: binary32 to codes, branch-free, so that loops over it vectorise;
 //! - [`engine`]: GEMM jobs, blocked and packed for the caches, threads over rows of the result.
 
+mod aligned;
 mod blocked;
 pub mod decode;
 #[cfg(target_arch = "x86_64")]

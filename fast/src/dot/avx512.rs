@@ -12,6 +12,7 @@ use quaver_contract::accumulator::{Addend, Dot, DotOutput, Groups};
 
 use super::{Slab, ZERO};
 use crate::Isa;
+use crate::aligned::Aligned;
 use crate::decode::Decoder;
 
 /// Columns of a chunk.
@@ -55,7 +56,7 @@ struct PackedA {
 /// B's chunk, for each k: 32 values that are positive or 0, 32 magnitudes of those that are
 /// negative or 0; and 32 exponents.
 struct PackedB {
-    values: Vec<[f64; 2 * COLS]>,
+    values: Aligned<f64>,
     exponents: Vec<[i8; COLS]>,
 }
 
@@ -84,7 +85,7 @@ pub(super) unsafe fn run(dot: &Dot, slab: &Slab<'_>, sums: *mut f32, stride: usi
     let decoder_b = Decoder::from_values(slab.table_b.map(|operand| operand.value as f32));
     let exponents_b = slab.table_b.map(|operand| narrow(operand.exponent));
     let mut b = PackedB {
-        values: vec![[0.0; 2 * COLS]; dot.lanes],
+        values: Aligned::zeros(2 * COLS * dot.lanes),
         exponents: vec![[0; COLS]; dot.lanes],
     };
     for m0 in (0..rows).step_by(BLOCK_ROWS) {
@@ -119,7 +120,7 @@ pub(super) unsafe fn run(dot: &Dot, slab: &Slab<'_>, sums: *mut f32, stride: usi
                         let mut values = [0f32; COLS];
                         decoder_b.chunks(Isa::Avx512, &[codes], &mut values, COLS);
                         // SAFETY: the caller's promise.
-                        unsafe { split_signs(&values, &mut b.values[k]) };
+                        unsafe { split_signs(&values, row_mut(&mut b.values, k)) };
                         for (exponent, code) in b.exponents[k].iter_mut().zip(codes) {
                             *exponent = exponents_b[usize::from(code)];
                         }
@@ -146,9 +147,15 @@ pub(super) unsafe fn run(dot: &Dot, slab: &Slab<'_>, sums: *mut f32, stride: usi
     }
 }
 
+/// A row of packed B.
+fn row_mut(values: &mut [f64], k: usize) -> &mut [f64] {
+    &mut values[k * 2 * COLS..][..2 * COLS]
+}
+
 /// Values into those that are positive or 0, and the magnitudes of those that are negative or 0.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
-fn split_signs(values: &[f32; COLS], halves: &mut [f64; 2 * COLS]) {
+fn split_signs(values: &[f32; COLS], halves: &mut [f64]) {
+    assert_eq!(halves.len(), 2 * COLS, "room for both halves");
     let zero = _mm512_setzero_pd();
     for j in 0..4 {
         // SAFETY: 32 values are read and 64 written.
@@ -248,7 +255,11 @@ unsafe fn block(
             minus[j] = _mm512_add_round_pd::<TOWARD_ZERO>(minus[j], _mm512_max_pd(negated, zero));
         }
     }
-    for ((&magnitude, &positive), row) in magnitudes.iter().zip(positive).zip(&b.values) {
+    for ((&magnitude, &positive), row) in magnitudes
+        .iter()
+        .zip(positive)
+        .zip(b.values.chunks_exact(2 * COLS))
+    {
         let a = _mm512_set1_pd(magnitude);
         // SAFETY: the offset is 0 or 32, and a row has 64 values.
         unsafe {

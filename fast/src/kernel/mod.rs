@@ -12,15 +12,19 @@ mod avx512;
 mod portable;
 
 use crate::Isa;
+use crate::aligned::{Aligned, Plain};
 use crate::isa::for_each_isa;
 
 /// binary32 or binary64.
-pub(crate) trait Element: Copy + Default + 'static {
+pub(crate) trait Element: Plain {
     /// Shape of the tile that a kernel holds in registers.
     fn tile(isa: Isa) -> (usize, usize);
 
+    /// Room for `len` packed values, for types that are not packed as they are.
+    fn wide(len: usize) -> Aligned<Self>;
+
     /// Packed binary32 values as this type; `wide` is where they go when that is another one.
-    fn panels<'a>(isa: Isa, packed: &'a [f32], wide: &'a mut Vec<Self>) -> &'a [Self];
+    fn panels<'a>(isa: Isa, packed: &'a [f32], wide: &'a mut Aligned<Self>) -> &'a [Self];
 
     /// Adds `k` products to a tile: `c[row][col] += a[k][row] * b[k][col]`, k ascending.
     ///
@@ -58,9 +62,17 @@ macro_rules! with_rows {
 }
 
 macro_rules! element {
-    ($float:ty, $tile:ident, $avx2_cols:literal, $avx512_cols:literal, $panels:path) => {
+    ($float:ty, $tile:ident, $avx2_cols:literal, $avx512_cols:literal, $wide:expr, $panels:path) => {
         impl Element for $float {
-            fn panels<'a>(isa: Isa, packed: &'a [f32], wide: &'a mut Vec<Self>) -> &'a [Self] {
+            fn wide(len: usize) -> Aligned<Self> {
+                Aligned::zeros($wide(len))
+            }
+
+            fn panels<'a>(
+                isa: Isa,
+                packed: &'a [f32],
+                wide: &'a mut Aligned<Self>,
+            ) -> &'a [Self] {
                 $panels(isa, packed, wide)
             }
 
@@ -102,15 +114,14 @@ macro_rules! element {
     };
 }
 
-element!(f32, tile_f32, 16, 32, as_they_are);
-element!(f64, tile_f64, 8, 16, widened);
+element!(f32, tile_f32, 16, 32, |_| 0, as_they_are);
+element!(f64, tile_f64, 8, 16, |len| len, widened);
 
-fn as_they_are<'a>(_: Isa, packed: &'a [f32], _: &'a mut Vec<f32>) -> &'a [f32] {
+fn as_they_are<'a>(_: Isa, packed: &'a [f32], _: &'a mut Aligned<f32>) -> &'a [f32] {
     packed
 }
 
-fn widened<'a>(isa: Isa, packed: &'a [f32], wide: &'a mut Vec<f64>) -> &'a [f64] {
-    wide.resize(packed.len(), 0.0);
+fn widened<'a>(isa: Isa, packed: &'a [f32], wide: &'a mut Aligned<f64>) -> &'a [f64] {
     widen(isa, packed, wide);
     wide
 }
