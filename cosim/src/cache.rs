@@ -178,7 +178,8 @@ mod tests {
     fn damaged_entries_are_rebuilt() {
         let folder = tempfile::tempdir().unwrap();
         let cache = Cache::at(folder.path());
-        let damages: [(&str, fn(&Path)); 5] = [
+        type Damage = fn(&Path);
+        let damages: [(&str, Damage); 5] = [
             ("artefact cut", |e| {
                 fs::write(e.join("artefact"), "o").unwrap()
             }),
