@@ -1,7 +1,7 @@
 //! How a value becomes a code of a narrower format: rounding and the policies around it
 //! (numerics.md, section 5).
 
-use crate::{ContractError, Format};
+use crate::{ContractError, Encoding, Format, Specials};
 
 /// Declares an enum whose rows have a name, a CSR number and a meaning, with lookup by name.
 macro_rules! named_enum {
@@ -50,7 +50,8 @@ named_enum! {
         TowardNegative = 3 "rd",
         /// To nearest, ties away from zero (`roundTiesToAway`).
         NearestAway = 4 "rna",
-        /// Up in magnitude when the discarded fraction plus a random fraction of 32 bits carries.
+        /// Up in magnitude when the discarded fraction plus a random fraction carries; how the two
+        /// meet is [`Stochastic`].
         Stochastic = 5 "sr",
     }
 }
@@ -79,6 +80,66 @@ named_enum! {
     }
 }
 
+named_enum! {
+    /// What a NaN input becomes (numerics.md, 5.1). No policy keeps a payload.
+    Nan "NaN policy" {
+        /// The canonical NaN of the format, positive; the largest finite number of a float without
+        /// NaN, 0 of an integer.
+        Canonical = 0 "canonical",
+        /// The same with the sign of the input, where the format's NaN has one.
+        Sign = 1 "sign",
+        /// The NaN whose bits below the sign are ones, with the sign of the input.
+        Ones = 2 "ones",
+        /// Zero of the opposite sign, in a float without NaN.
+        OppositeZero = 3 "opposite-zero",
+    }
+}
+
+named_enum! {
+    /// How numbers become codes of a format of powers of two (numerics.md, 5.7).
+    Powers "powers-of-two rule" {
+        /// By value: ties to the even code; zero and negative numbers are NaN.
+        Value = 0 "value",
+        /// By the exponent field that the number would have with subnormals, as in binary32; zero
+        /// and negative numbers are NaN.
+        Field = 1 "field",
+        /// The same of the magnitude; zero has code 0.
+        FieldMagnitude = 2 "field-magnitude",
+    }
+}
+
+named_enum! {
+    /// How stochastic rounding compares the discarded fraction f with the random bits u of `n`
+    /// (numerics.md, 5.4).
+    Dither "dither" {
+        /// Up when `floor(f * 2^n) + u >= 2^n`.
+        Floor = 0 "floor",
+        /// Up when `f * 2^n + u + 1/2 >= 2^n`.
+        Half = 1 "half",
+        /// Up when `f * 2^n`, rounded to nearest, ties to even, plus u is at least `2^n`.
+        NearestEven = 2 "nearest-even",
+        /// The same with ties to odd.
+        NearestOdd = 3 "nearest-odd",
+    }
+}
+
+/// How stochastic rounding uses its random bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Stochastic {
+    /// How the fraction meets them.
+    pub dither: Dither,
+    /// How many there are: the low 1 to 32 bits of each random word.
+    pub bits: u32,
+}
+
+impl Stochastic {
+    /// 32 bits, compared with the fraction's first 32.
+    pub const DEFAULT: Self = Self {
+        dither: Dither::Floor,
+        bits: 32,
+    };
+}
+
 /// A fully resolved conversion to one format: legal for it, nothing left to decide.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Conversion {
@@ -90,11 +151,17 @@ pub struct Conversion {
     pub overflow: Overflow,
     /// Policy for infinite inputs.
     pub infinity: Infinity,
+    /// Policy for NaN inputs.
+    pub nan: Nan,
+    /// Rule for formats of powers of two; the others have no use for it.
+    pub powers: Powers,
+    /// Rule of [`Rounding::Stochastic`]; the other roundings have no use for it.
+    pub stochastic: Stochastic,
 }
 
 impl Conversion {
     /// Round to nearest even and each format's own overflow: to infinity where there is one, else
-    /// to NaN where there is one, else saturating. Infinity likewise. What `ml_dtypes` does.
+    /// to NaN where there is one, else saturating. Infinity likewise. NaN becomes canonical.
     pub const fn native(format: &'static Format) -> Self {
         let (overflow, infinity) = if format.infinity_code().is_some() {
             (Overflow::Infinity, Infinity::Infinity)
@@ -108,6 +175,9 @@ impl Conversion {
             rounding: Rounding::NearestEven,
             overflow,
             infinity,
+            nan: Nan::Canonical,
+            powers: Powers::Value,
+            stochastic: Stochastic::DEFAULT,
         }
     }
 
@@ -116,6 +186,24 @@ impl Conversion {
     pub const fn with_rounding(mut self, rounding: Rounding) -> Self {
         self.rounding = rounding;
         self
+    }
+
+    /// This conversion with another policy for NaN.
+    #[must_use]
+    pub const fn with_nan(mut self, nan: Nan) -> Self {
+        self.nan = nan;
+        self
+    }
+
+    /// This conversion with stochastic rounding.
+    ///
+    /// # Errors
+    /// [`ContractError::Illegal`] for a number of random bits beyond 1 to 32.
+    pub fn with_stochastic(mut self, stochastic: Stochastic) -> Result<Self, ContractError> {
+        self.rounding = Rounding::Stochastic;
+        self.stochastic = stochastic;
+        self.validate()?;
+        Ok(self)
     }
 
     /// This conversion with an overflow policy, which infinite inputs follow too.
@@ -131,6 +219,31 @@ impl Conversion {
         };
         self.validate()?;
         Ok(self)
+    }
+
+    /// Every legal combination of policies for a format with each of the roundings; stochastic
+    /// rounding has its default rule.
+    pub fn all<'a>(
+        format: &'static Format,
+        roundings: &'a [Rounding],
+    ) -> impl Iterator<Item = Self> + 'a {
+        let policies = Overflow::ALL
+            .iter()
+            .flat_map(|&overflow| Infinity::ALL.iter().map(move |&x| (overflow, x)))
+            .flat_map(|(overflow, x)| Nan::ALL.iter().map(move |&nan| (overflow, x, nan)))
+            .flat_map(|row| Powers::ALL.iter().map(move |&powers| (row, powers)));
+        policies
+            .flat_map(move |((overflow, infinity, nan), powers)| {
+                roundings.iter().map(move |&rounding| Self {
+                    rounding,
+                    overflow,
+                    infinity,
+                    nan,
+                    powers,
+                    ..Self::native(format)
+                })
+            })
+            .filter(|conversion| conversion.validate().is_ok())
     }
 
     /// Checks that every policy has a code in the format.
@@ -160,6 +273,78 @@ impl Conversion {
                     "nan"
                 },
                 allowed(has_infinity, has_nan),
+            ));
+        }
+        let (float, powers) = (
+            self.format.encoding == Encoding::Float,
+            self.format.encoding == Encoding::PowerOfTwo,
+        );
+        let signed_nan =
+            float && matches!(self.format.specials, Specials::Ieee | Specials::AllOnesNan);
+        let nan_fits = match self.nan {
+            Nan::Canonical => true,
+            Nan::Sign | Nan::Ones => signed_nan,
+            Nan::OppositeZero => float && !has_nan,
+        };
+        if !nan_fits {
+            return Err(ContractError::illegal(
+                "nan",
+                self.nan.name(),
+                format!(
+                    "{} allows canonical{}",
+                    self.format.name,
+                    match (signed_nan, float && !has_nan) {
+                        (true, _) => ", sign, ones",
+                        (_, true) => ", opposite-zero",
+                        _ => "",
+                    }
+                ),
+            ));
+        }
+        if self.powers != Powers::Value && !powers {
+            return Err(ContractError::illegal(
+                "powers",
+                self.powers.name(),
+                "value, but in formats of powers of two",
+            ));
+        }
+        if !(1..=32).contains(&self.stochastic.bits) {
+            return Err(ContractError::illegal(
+                "stochastic.bits",
+                self.stochastic.bits,
+                "1 to 32",
+            ));
+        }
+        Ok(())
+    }
+
+    /// Checks that a job may have this as its output: jobs carry no random bits, and cores have
+    /// the canonical NaN and the value rule alone. Every NaN of a job is positive, so `sign` is the
+    /// canonical NaN.
+    ///
+    /// # Errors
+    /// [`ContractError::Illegal`] naming the field.
+    pub fn validate_for_job(&self) -> Result<(), ContractError> {
+        self.validate()?;
+        if self.rounding == Rounding::Stochastic {
+            return Err(ContractError::illegal(
+                "output rounding",
+                self.rounding.name(),
+                "a job carries no random bits: rne, rz, ru, rd, rna",
+            ));
+        }
+        if !matches!(self.nan, Nan::Canonical | Nan::Sign) {
+            return Err(ContractError::illegal(
+                "output nan",
+                self.nan.name(),
+                "canonical, sign",
+            ));
+        }
+        if self.powers != Powers::Value {
+            return Err(ContractError::illegal(
+                "output powers",
+                self.powers.name(),
+                "value",
             ));
         }
         Ok(())

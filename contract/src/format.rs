@@ -55,6 +55,35 @@ pub struct Format {
 }
 
 impl Format {
+    /// The name without the power of two that `Formats::get` lets a name end in.
+    pub fn unscaled_name(&self) -> &'static str {
+        self.name.split("*2^").next().unwrap_or(self.name)
+    }
+
+    /// The format whose codes stand for the numbers of this one times `2^exponent`.
+    ///
+    /// # Errors
+    /// [`ContractError::Illegal`] beyond -32 to 31, the range of the Graphcore IPU's scale, and
+    /// when binary32 does not hold the numbers.
+    pub fn scaled(&self, exponent: i32) -> Result<Self, ContractError> {
+        if !(-32..32).contains(&exponent) {
+            return Err(ContractError::illegal(
+                format!("scale of {}", self.name),
+                format!("2^{exponent}"),
+                "2^-32 to 2^31",
+            ));
+        }
+        let scaled = Self {
+            name: String::leak(format!("{}*2^{exponent}", self.name)),
+            aliases: &[],
+            id: 0,
+            bias: self.bias - exponent,
+            ..*self
+        };
+        scaled.validate()?;
+        Ok(scaled)
+    }
+
     /// Width of a code in bits.
     pub const fn bits(&self) -> u32 {
         match self.encoding {

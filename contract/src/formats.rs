@@ -149,13 +149,21 @@ impl Formats {
     /// The format of that name or alias (any case), or one named systematically:
     /// `e<E>m<F>[b<bias>][fn|fnuz|finite]` with `fn` for [`Specials::AllOnesNan`], `fnuz` for
     /// [`Specials::NegativeZeroNan`], `finite` for none, and IEEE specials without a suffix. The
-    /// bias defaults to `2^(E-1) - 1`, for `fnuz` to `2^(E-1)`. Table names come first.
+    /// bias defaults to `2^(E-1) - 1`, for `fnuz` to `2^(E-1)`. Table names come first. Any name may
+    /// end in `*2^<n>`: the same codes for numbers times `2^n`, as with the Graphcore IPU's scale.
     ///
     /// # Errors
     /// [`ContractError::Unknown`] with the known names; [`ContractError::Illegal`] for a
     /// systematic name that makes no format.
     pub fn get(&self, name: &str) -> Result<&'static Format, ContractError> {
         let wanted = name.to_ascii_lowercase();
+        if let Some((unscaled, exponent)) = wanted.split_once("*2^") {
+            let exponent = exponent.parse().map_err(|_| {
+                ContractError::illegal("scale of a format", exponent, "an integer, -32 to 31")
+            })?;
+            let scaled = self.get(unscaled)?.scaled(exponent)?;
+            return Ok(Box::leak(Box::new(scaled)));
+        }
         let hit =
             self.rows.iter().copied().find(|f| {
                 f.name.eq_ignore_ascii_case(&wanted) || f.aliases.contains(&wanted.as_str())
@@ -174,7 +182,7 @@ impl Formats {
                 self.rows
                     .iter()
                     .map(|f| f.name)
-                    .chain(["e<E>m<F>[b<bias>][fn|fnuz|finite]"]),
+                    .chain(["e<E>m<F>[b<bias>][fn|fnuz|finite]", "<any>*2^<n>"]),
             )),
         }
     }

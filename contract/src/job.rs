@@ -57,7 +57,7 @@ impl Job<'_> {
         self.a.ncols()
     }
 
-    /// Checks shapes, operand formats, codes and policy.
+    /// Checks shapes, operand formats, codes and the output's conversion.
     ///
     /// # Errors
     /// [`ContractError::Illegal`] naming the operand, what it has and what it should have.
@@ -130,7 +130,7 @@ impl Job<'_> {
             ));
         }
         self.accumulator.validate()?;
-        self.output.validate()
+        self.output.validate_for_job()
     }
 }
 

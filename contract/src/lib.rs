@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 pub mod accumulator;
+pub mod bundle;
 pub mod config;
 pub mod conversion;
 pub mod csr;
@@ -18,8 +19,9 @@ pub mod job;
 pub mod profile;
 
 pub use accumulator::Accumulator;
+pub use bundle::Bundle;
 pub use config::CoreConfig;
-pub use conversion::{Conversion, Infinity, Overflow, Rounding};
+pub use conversion::{Conversion, Dither, Infinity, Nan, Overflow, Powers, Rounding, Stochastic};
 pub use error::ContractError;
 pub use format::{Encoding, Format, Specials};
 pub use formats::Formats;

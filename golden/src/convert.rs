@@ -3,17 +3,20 @@
 use ndarray::{Array, ArrayView, Dimension, Zip};
 use quaver_contract::{ContractError, Conversion, Format, Rounding};
 
-use crate::GoldenError;
 use crate::decode::decode;
-use crate::encode::{encode, encode_fp32};
+use crate::encode::{encode, encode_fp32, encode_nan};
+use crate::{GoldenError, Number};
 
 /// Converts one code of `source` to a code of `conversion.format`.
 ///
-/// `random` is 32 random bits for stochastic rounding (rule 5.4); the other roundings ignore it.
+/// `random` holds the random bits for stochastic rounding (rule 5.4); the other roundings ignore it.
 /// Bits above the source's width are ignored. The conversion must be valid
 /// (`Conversion::validate`); a policy that the format has no code for panics.
 pub fn convert(code: u32, source: &Format, conversion: &Conversion, random: u32) -> u32 {
-    encode(decode(code, source), conversion, random)
+    match decode(code, source) {
+        Number::Nan => encode_nan(code & source.sign_mask() != 0, conversion),
+        number => encode(number, conversion, random),
+    }
 }
 
 /// Converts an array of codes of `source`, of any shape, element by element.
@@ -51,9 +54,7 @@ pub fn convert_array<D: Dimension>(
         Some(random) => Ok(Zip::from(&codes)
             .and(&random)
             .map_collect(|&code, &random| convert(code, source, conversion, random))),
-        None if conversion.rounding == Rounding::Stochastic => Err(GoldenError::NoRandomBits {
-            subject: "this conversion",
-        }),
+        None if conversion.rounding == Rounding::Stochastic => Err(GoldenError::NoRandomBits),
         None => Ok(codes.map(|&code| convert(code, source, conversion, 0))),
     }
 }

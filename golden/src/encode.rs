@@ -1,21 +1,25 @@
 //! Exact numbers to codes: policies, the call of the rounder, and packing (numerics.md, rule 5).
 
 use quaver_contract::formats::FP32;
-use quaver_contract::{Conversion, Encoding, Format, Infinity, Overflow, Rounding};
+use quaver_contract::{Conversion, Encoding, Format, Infinity, Nan, Overflow, Powers};
 
 use crate::number::{Magnitude, Number};
-use crate::round::{is_nearest, is_toward_zero, round};
+use crate::round::{is_toward_zero, round};
 
 /// Converts a number to a code of `conversion.format`, rounding once.
 ///
-/// `random` is 32 random bits for stochastic rounding; the other roundings ignore it. The
-/// conversion must be valid (`Conversion::validate`): every policy has a code in the format.
+/// `random` holds the random bits for stochastic rounding; the other roundings ignore it. The
+/// conversion must be valid (`Conversion::validate`): every policy has a code in the format. A NaN
+/// counts as positive; [`encode_nan`] takes its sign.
 #[inline]
 pub fn encode<M: Magnitude>(number: Number<M>, conversion: &Conversion, random: u32) -> u32 {
     let format = conversion.format;
     match number {
-        Number::Nan => nan(format),
-        Number::Infinity { negative: true } if format.encoding == Encoding::PowerOfTwo => {
+        Number::Nan => encode_nan(false, conversion),
+        Number::Infinity { negative: true }
+            if format.encoding == Encoding::PowerOfTwo
+                && conversion.powers != Powers::FieldMagnitude =>
+        {
             not_positive(format)
         }
         Number::Infinity { negative } => match conversion.infinity {
@@ -65,7 +69,7 @@ impl<M: Magnitude> Finite<M> {
         &self,
         quantum: i32,
         code_of: impl Fn(u64) -> u64,
-        rounding: Rounding,
+        conversion: &Conversion,
         random: u32,
     ) -> u64 {
         round(
@@ -74,7 +78,7 @@ impl<M: Magnitude> Finite<M> {
             self.exponent,
             quantum,
             code_of,
-            rounding,
+            conversion,
             random,
         )
     }
@@ -99,7 +103,7 @@ fn encode_float<M: Magnitude>(x: &Finite<M>, conversion: &Conversion, random: u3
         None => significand,
         Some(fraction) => (u64::from(field.cast_unsigned()) << fraction_bits) + fraction,
     };
-    let code = code_of(x.round(quantum, code_of, conversion.rounding, random));
+    let code = code_of(x.round(quantum, code_of, conversion, random));
 
     // Magnitudes are ordered as their codes are, and the field above had no upper bound.
     if code > u64::from(format.max_code()) {
@@ -125,7 +129,7 @@ fn encode_integer<M: Magnitude>(x: &Finite<M>, conversion: &Conversion, random: 
     let integer = if log2 - quantum > format.fraction_bits.cast_signed() {
         limit
     } else {
-        x.round(quantum, |integer| integer, conversion.rounding, random)
+        x.round(quantum, |integer| integer, conversion, random)
             .min(limit)
     };
     let code = integer as u32;
@@ -140,24 +144,32 @@ fn encode_integer<M: Magnitude>(x: &Finite<M>, conversion: &Conversion, random: 
 /// Rule 5.7: powers of two alone, neither zero nor negative numbers.
 fn encode_power_of_two<M: Magnitude>(x: &Finite<M>, conversion: &Conversion, random: u32) -> u32 {
     let format = conversion.format;
+    let smallest = -format.bias;
+    let by_magnitude = conversion.powers == Powers::FieldMagnitude;
     let log2 = match x.floor_log2() {
-        Some(log2) if !x.negative => log2,
+        None if by_magnitude => return 0,
+        Some(log2) if by_magnitude || !x.negative => log2,
         _ => return not_positive(format),
     };
-    let smallest = -format.bias;
-    if log2 < smallest {
-        return 0;
-    }
-    let rounding = match conversion.rounding {
-        // Between the two smallest codes a nearest rounding goes up, as the foreign converters do.
-        nearest if is_nearest(nearest) && log2 == smallest => Rounding::TowardPositive,
-        // Midpoints go up, which for positive numbers is away from zero.
-        nearest if is_nearest(nearest) => Rounding::NearestAway,
-        directed => directed,
+    let x = &Finite {
+        negative: false,
+        ..*x
     };
-    // Multiple 1 or 2 of 2^log2 is that code or the next.
-    let code_of = |multiple: u64| u64::from((log2 - smallest).cast_unsigned()) + multiple - 1;
-    let code = code_of(x.round(log2, code_of, rounding, random));
+    let code = if conversion.powers == Powers::Value {
+        if log2 < smallest {
+            return 0;
+        }
+        // Multiple 1 or 2 of 2^log2 is that code or the next.
+        let code_of = |multiple: u64| u64::from((log2 - smallest).cast_unsigned()) + multiple - 1;
+        code_of(x.round(log2, code_of, conversion, random))
+    } else if log2 <= smallest {
+        // Field 0: the distance to the next code is that of subnormals, and ties stay.
+        x.round(smallest + 1, |multiple| multiple, conversion, random)
+    } else {
+        // The hidden bit is the last one that is kept, so every tie is odd.
+        let field = u64::from((log2 - smallest).cast_unsigned());
+        field + x.round(log2, |_| 1, conversion, random) - 1
+    };
     if code > u64::from(format.max_code()) {
         overflow(x.negative, conversion)
     } else {
@@ -165,7 +177,18 @@ fn encode_power_of_two<M: Magnitude>(x: &Finite<M>, conversion: &Conversion, ran
     }
 }
 
-/// Rule 5.1.
+/// Rule 5.1: the code of a NaN of that sign.
+pub fn encode_nan(negative: bool, conversion: &Conversion) -> u32 {
+    let format = conversion.format;
+    match conversion.nan {
+        Nan::Canonical => nan(format),
+        Nan::Sign => nan(format) | if negative { format.sign_mask() } else { 0 },
+        Nan::Ones => with_sign(format.magnitude_mask(), negative, format),
+        Nan::OppositeZero => with_sign(0, !negative, format),
+    }
+}
+
+/// The canonical NaN, or what stands for it (rule 5.1).
 fn nan(format: &Format) -> u32 {
     format.nan_code().unwrap_or(match format.encoding {
         Encoding::Float | Encoding::PowerOfTwo => format.max_code(),

@@ -9,9 +9,6 @@ pub enum GoldenError {
     #[error(transparent)]
     Contract(#[from] ContractError),
     /// Stochastic rounding without random bits (numerics.md, 5.4: they are an explicit input).
-    #[error("rounding = sr is not allowed ({subject} carries no random bits)")]
-    NoRandomBits {
-        /// What was asked to round: a job, or a conversion without a random array.
-        subject: &'static str,
-    },
+    #[error("rounding = sr is not allowed (this conversion carries no random bits)")]
+    NoRandomBits,
 }

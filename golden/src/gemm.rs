@@ -2,13 +2,13 @@
 
 use ndarray::Array2;
 use quaver_contract::formats::FP32;
-use quaver_contract::{Engine, EngineError, Format, Job, JobResult, Rounding, Scale};
+use quaver_contract::{Engine, EngineError, Format, Job, JobResult, Scale};
 
 use crate::chain::sum;
 use crate::convert::convert;
 use crate::dot::Operand;
 use crate::scale::Epilogue;
-use crate::{GoldenError, Number, decode};
+use crate::{Number, decode};
 
 /// The golden engine. It has no state: same job, same bits.
 #[derive(Clone, Copy, Debug, Default)]
@@ -23,10 +23,6 @@ impl Engine for Golden {
         job.validate()?;
         for format in [job.format_a, job.format_b, job.output.format] {
             format.validate()?;
-        }
-        if job.output.rounding == Rounding::Stochastic {
-            let error = GoldenError::NoRandomBits { subject: "a job" };
-            return Err(EngineError::Engine(Box::new(error)));
         }
 
         // Rule 2: every code has one number, so the numbers are looked up instead of made anew.

@@ -207,7 +207,7 @@ fn gemm_illegal_jobs_are_refused() {
     let error = run(&case.job()).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "rounding = sr is not allowed (a job carries no random bits)"
+        "output rounding = sr is not allowed (a job carries no random bits: rne, rz, ru, rd, rna)"
     );
 
     case.output = Conversion::native(FP32);

@@ -16,12 +16,9 @@ pub fn legal_conversions(format: &'static Format, roundings: &[Rounding]) -> Vec
     for &rounding in roundings {
         for &overflow in Overflow::ALL {
             for &infinity in Infinity::ALL {
-                let conversion = Conversion {
-                    format,
-                    rounding,
-                    overflow,
-                    infinity,
-                };
+                let mut conversion = Conversion::native(format).with_rounding(rounding);
+                conversion.overflow = overflow;
+                conversion.infinity = infinity;
                 if conversion.validate().is_ok() {
                     legal.push(conversion);
                 }
