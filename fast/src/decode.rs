@@ -15,7 +15,7 @@ const INFINITY: u32 = 0x7f80_0000;
 
 /// What a decoding loop needs of a format, as plain numbers.
 #[derive(Clone, Copy)]
-struct Layout {
+pub(crate) struct Layout {
     sign_mask: u32,
     sign_shift: u32,
     magnitude_mask: u32,
@@ -37,7 +37,7 @@ struct Layout {
 impl Layout {
     /// `None` for the layouts that are not sign, exponent field and fraction, and for those whose
     /// smallest unit is no normal binary32 number; they go through the table of all codes.
-    fn of(format: &Format) -> Option<Self> {
+    pub(crate) fn of(format: &Format) -> Option<Self> {
         const NEVER: u32 = u32::MAX;
         let lowest = format.lowest_exponent();
         if format.encoding != Encoding::Float || lowest < -126 {
@@ -68,7 +68,7 @@ impl Layout {
 
     /// One code; a chain of selects, so that a loop of it vectorises.
     #[inline(always)]
-    fn decode(&self, code: u32) -> u32 {
+    pub(crate) fn decode(&self, code: u32) -> u32 {
         let sign = (code & self.sign_mask) << self.sign_shift;
         let magnitude = code & self.magnitude_mask;
         let normal = (magnitude << (23 - self.fraction_bits)).wrapping_add(self.rebias);
@@ -85,8 +85,20 @@ impl Layout {
             bits
         };
         bits |= sign;
-        let nan = magnitude >= self.nan_from || code == self.nan_code;
-        if nan { NAN } else { bits }
+        if self.is_nan(code) { NAN } else { bits }
+    }
+
+    /// As [`Self::decode`]; a NaN has the sign bit of its code.
+    #[inline(always)]
+    pub(crate) fn decode_signed(&self, code: u32) -> u32 {
+        let sign = (code & self.sign_mask) << self.sign_shift;
+        let nan = if self.is_nan(code) { sign } else { 0 };
+        self.decode(code) | nan
+    }
+
+    #[inline(always)]
+    fn is_nan(&self, code: u32) -> bool {
+        code & self.magnitude_mask >= self.nan_from || code == self.nan_code
     }
 }
 

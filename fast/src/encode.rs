@@ -1,7 +1,11 @@
 //! Binary32 to codes (numerics.md, section 5), in integer arithmetic without branches, so that a
 //! loop over it vectorises.
 
-use quaver_contract::{Conversion, Encoding, Infinity, Overflow, Rounding};
+mod rare;
+
+use quaver_contract::{
+    Conversion, Encoding, Infinity, Nan, Overflow, Powers, Rounding, Stochastic,
+};
 
 use crate::Isa;
 use crate::isa::for_each_isa;
@@ -13,6 +17,8 @@ const INFINITY: u32 = 0x7f80_0000;
 pub struct Encoder {
     encoding: Encoding,
     rounding: Rounding,
+    stochastic: Stochastic,
+    powers: Powers,
     fraction_bits: u32,
     bias: i32,
     /// Binary32 exponent field of the target's smallest normal exponent.
@@ -28,7 +34,11 @@ pub struct Encoder {
     /// Whether the two above take the input's sign (a NaN does not).
     overflow_signed: bool,
     infinity_signed: bool,
+    /// Code of an input NaN: the first, with the bits of the second inverted when it is negative.
     nan_code: u32,
+    nan_sign: u32,
+    /// What a format of powers of two has for zero and negative numbers.
+    not_positive: u32,
     /// The code that would be -0 and is not.
     no_negative_zero: bool,
 }
@@ -42,24 +52,32 @@ impl Encoder {
         conversion.validate()?;
         let format = conversion.format;
         let max_code = format.max_code();
-        let nan_code = format.nan_code().unwrap_or(match format.encoding {
-            Encoding::Float => max_code,
-            _ => 0,
+        let canonical = format.nan_code().unwrap_or(match format.encoding {
+            Encoding::Float | Encoding::PowerOfTwo => max_code,
+            Encoding::TwosComplement => 0,
         });
+        let (nan_code, nan_sign) = match conversion.nan {
+            Nan::Canonical => (canonical, 0),
+            Nan::Sign => (canonical, format.sign_mask()),
+            Nan::Ones => (format.magnitude_mask(), format.sign_mask()),
+            Nan::OppositeZero => (format.sign_mask(), format.sign_mask()),
+        };
         let infinity = format.infinity_code().unwrap_or(max_code);
         let overflow = match conversion.overflow {
             Overflow::Saturate => (max_code, true),
             Overflow::Infinity => (infinity, true),
-            Overflow::Nan => (nan_code, false),
+            Overflow::Nan => (canonical, false),
         };
         let from_infinity = match conversion.infinity {
             Infinity::Saturate => (max_code, true),
             Infinity::Infinity => (infinity, true),
-            Infinity::Nan => (nan_code, false),
+            Infinity::Nan => (canonical, false),
         };
         Ok(Self {
             encoding: format.encoding,
             rounding: conversion.rounding,
+            stochastic: conversion.stochastic,
+            powers: conversion.powers,
             fraction_bits: format.fraction_bits,
             bias: format.bias,
             // Targets that reach below binary32 have none of its subnormals to round.
@@ -73,6 +91,8 @@ impl Encoder {
             infinity_code: from_infinity.0,
             infinity_signed: from_infinity.1,
             nan_code,
+            nan_sign,
+            not_positive: format.nan_code().unwrap_or(0),
             no_negative_zero: !format.has_negative_zero(),
         })
     }
@@ -93,29 +113,6 @@ impl Encoder {
         }
     }
 
-    /// Whether a magnitude with these discarded bits moves up, for the rare encodings.
-    fn rounds_up(
-        &self,
-        discarded: u64,
-        shift: u32,
-        odd: bool,
-        negative: bool,
-        random: u32,
-    ) -> bool {
-        let half = 1u64 << shift >> 1;
-        match self.rounding {
-            Rounding::NearestEven => discarded > half || (discarded == half && half != 0 && odd),
-            Rounding::NearestAway => half != 0 && discarded >= half,
-            Rounding::TowardZero => false,
-            Rounding::TowardPositive => !negative && discarded != 0,
-            Rounding::TowardNegative => negative && discarded != 0,
-            Rounding::Stochastic => {
-                let fraction = (u128::from(discarded) << 32 >> shift) as u64;
-                fraction + u64::from(random) >= 1 << 32
-            }
-        }
-    }
-
     /// The code of a `Float` target. Selects only, no branches.
     #[inline(always)]
     fn float<const ROUNDING: u32>(&self, value: u32, random: u32) -> u32 {
@@ -127,9 +124,7 @@ impl Encoder {
         let binade = field.max(self.min_field);
         let shift = self.min_shift + (binade - field.max(1));
         let rounded = if ROUNDING == STOCHASTIC {
-            // floor(discarded fraction * 2^32) + random carries into the kept bits.
-            let scaled = (u64::from(significand) << 32) >> shift.min(63);
-            ((scaled + u64::from(random)) >> 32) as u32
+            self.dithered(u64::from(significand), shift, random)
         } else {
             // Beyond 25 the kept bits are zero and every addend below acts as it would there.
             let shift = shift.min(31);
@@ -184,81 +179,13 @@ impl Encoder {
             signed
         };
         if magnitude > INFINITY {
-            self.nan_code
+            self.nan_code ^ (sign & self.nan_sign)
         } else {
             code | signed
         }
     }
 
-    /// Rule 5.7: the nearest integer of `value * 2^bias`, always saturating.
-    fn integer(&self, value: u32, random: u32) -> u32 {
-        let negative = value >> 31 == 1;
-        let magnitude = value & 0x7fff_ffff;
-        if magnitude > INFINITY {
-            return self.nan_code;
-        }
-        let limit = u64::from(self.max_code) + u64::from(negative);
-        let field = (magnitude >> 23).max(1).cast_signed();
-        let significand =
-            u64::from(magnitude & 0x007f_ffff) | (u64::from(magnitude >> 23 != 0) << 23);
-        let right = 150 - field - self.bias;
-        let integer = if right <= 0 {
-            // At least 2^23: beyond every integer format, unless it is zero.
-            if significand == 0 { 0 } else { u64::MAX }
-        } else {
-            let shift = right.cast_unsigned().min(63);
-            let kept = significand >> shift;
-            let discarded = significand & ((1 << shift) - 1);
-            kept + u64::from(self.rounds_up(discarded, shift, kept & 1 == 1, negative, random))
-        };
-        let integer = integer.min(limit) as u32;
-        let code = if negative {
-            integer.wrapping_neg()
-        } else {
-            integer
-        };
-        code & (self.sign_mask | self.max_code)
-    }
-
-    /// Powers of two: the exponent is rounded between its two neighbours by the value.
-    fn power_of_two(&self, value: u32, random: u32) -> u32 {
-        let magnitude = value & 0x7fff_ffff;
-        if magnitude > INFINITY || value >> 31 == 1 || magnitude == 0 {
-            return self.nan_code;
-        }
-        if magnitude == INFINITY {
-            return self.infinity_code;
-        }
-        // Normalise binary32's subnormals: 2^(exponent) <= value < 2^(exponent + 1).
-        let (exponent, fraction, bits) = if magnitude >> 23 == 0 {
-            let top = 31 - magnitude.leading_zeros();
-            (top.cast_signed() - 149, magnitude ^ (1 << top), top)
-        } else {
-            (
-                (magnitude >> 23).cast_signed() - 127,
-                magnitude & 0x007f_ffff,
-                23,
-            )
-        };
-        let code = exponent + self.bias;
-        let odd = code & 1 == 1;
-        let up = self.rounds_up(u64::from(fraction), bits, odd, false, random);
-        let code = code + i32::from(up);
-        if code > self.max_code.cast_signed() {
-            let toward_zero = matches!(
-                self.rounding,
-                Rounding::TowardZero | Rounding::TowardNegative
-            );
-            return if toward_zero {
-                self.max_code
-            } else {
-                self.overflow_code
-            };
-        }
-        code.max(0).cast_unsigned()
-    }
-
-    /// Encodes `values` into codes of at most 8 bits. `random` holds a number per value for
+    /// Encodes `values`. `random` holds a number per value for
     /// stochastic rounding, and is empty otherwise.
     ///
     /// # Panics
@@ -299,12 +226,20 @@ const STOCHASTIC: u32 = Rounding::Stochastic.number();
 pub trait Code: Copy {
     /// The low bits of `code`.
     fn new(code: u32) -> Self;
+
+    /// The code.
+    fn get(self) -> u32;
 }
 
 impl Code for u8 {
     #[inline(always)]
     fn new(code: u32) -> Self {
         code as u8
+    }
+
+    #[inline(always)]
+    fn get(self) -> u32 {
+        u32::from(self)
     }
 }
 
@@ -313,12 +248,22 @@ impl Code for u16 {
     fn new(code: u32) -> Self {
         code as u16
     }
+
+    #[inline(always)]
+    fn get(self) -> u32 {
+        u32::from(self)
+    }
 }
 
 impl Code for u32 {
     #[inline(always)]
     fn new(code: u32) -> Self {
         code
+    }
+
+    #[inline(always)]
+    fn get(self) -> u32 {
+        self
     }
 }
 

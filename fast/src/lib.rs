@@ -5,10 +5,12 @@
 //!
 //! - [`decode`]: codes to binary32, which holds every value of every format exactly;
 //! - [`encode`]: binary32 to codes, branch-free, so that loops over it vectorise;
+//! - [`convert`]: codes of one format to codes of another;
 //! - [`engine`]: GEMM jobs, blocked and packed for the caches, threads over rows of the result.
 
 mod aligned;
 mod blocked;
+pub mod convert;
 pub mod decode;
 #[cfg(target_arch = "x86_64")]
 mod decode_avx512;
