@@ -1,0 +1,159 @@
+//! Speed as ratios: every figure of ours is measured in turn with a named peer, in one run, and the
+//! ratio is the median over the pairs, so that a busy machine slows both.
+
+#![forbid(unsafe_code)]
+
+mod convert;
+mod gemm;
+mod peer;
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use peer::Peer;
+use serde::Serialize;
+
+/// What went wrong.
+#[derive(Debug, thiserror::Error)]
+pub enum BenchError {
+    /// The peer's Python.
+    #[error("peer '{}': {reason}", python.display())]
+    Peer {
+        /// The interpreter.
+        python: PathBuf,
+        /// Why it cannot be measured.
+        reason: String,
+    },
+    /// A declaration.
+    #[error(transparent)]
+    Contract(#[from] quaver_contract::ContractError),
+    /// An engine.
+    #[error(transparent)]
+    Engine(#[from] quaver_contract::EngineError),
+    /// The engine's threads.
+    #[error("cannot start threads: {0}")]
+    Threads(String),
+    /// A group of benchmarks that does not exist.
+    #[error("unknown benchmark '{name}' (known: {known})")]
+    Unknown {
+        /// As given.
+        name: String,
+        /// What there is.
+        known: String,
+    },
+}
+
+/// One figure beside its peer's.
+#[derive(Clone, Debug, Serialize)]
+pub struct Measurement {
+    /// What was measured.
+    pub name: String,
+    /// Our median, in `unit`.
+    pub ours: f64,
+    /// The peer's median, in `unit`.
+    pub peer: f64,
+    /// The peer, with its version.
+    pub peer_name: String,
+    /// Higher is better.
+    pub unit: &'static str,
+    /// Median over the pairs of ours / peer.
+    pub ratio: f64,
+}
+
+/// How to measure.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// A Python with numpy and ml_dtypes.
+    pub python: PathBuf,
+    /// Pairs of runs a figure; at least 5.
+    pub pairs: usize,
+}
+
+/// The groups of benchmarks by name.
+pub const GROUPS: &[&str] = &["gemm", "accumulators", "quantise", "convert"];
+
+/// Measures groups of benchmarks (all of them when `names` is empty), telling `done` of each
+/// figure as it comes.
+///
+/// # Errors
+/// [`BenchError`] for an unknown group, a peer that cannot be measured, or an engine's failure.
+pub fn run(
+    names: &[String],
+    options: &Options,
+    mut done: impl FnMut(&Measurement),
+) -> Result<Vec<Measurement>, BenchError> {
+    if let Some(name) = names.iter().find(|name| !GROUPS.contains(&name.as_str())) {
+        return Err(BenchError::Unknown {
+            name: name.clone(),
+            known: GROUPS.join(", "),
+        });
+    }
+    let mut all = Vec::new();
+    for group in GROUPS {
+        if !names.is_empty() && !names.iter().any(|name| name == group) {
+            continue;
+        }
+        let mut report = |measurement: Measurement| {
+            done(&measurement);
+            all.push(measurement);
+        };
+        match *group {
+            "gemm" => gemm::shapes(options, &mut report)?,
+            "accumulators" => gemm::accumulators(options, &mut report)?,
+            "quantise" => gemm::quantise(options, &mut report)?,
+            _ => convert::run(options, &mut report)?,
+        }
+    }
+    Ok(all)
+}
+
+/// Seconds that `work` takes.
+fn seconds<T>(work: impl FnOnce() -> Result<T, BenchError>) -> Result<f64, BenchError> {
+    let start = Instant::now();
+    let result = work()?;
+    let seconds = start.elapsed().as_secs_f64();
+    drop(result);
+    Ok(seconds)
+}
+
+/// Alternates two timed runs and makes a measurement of `amount` per second.
+fn pairs(
+    options: &Options,
+    name: String,
+    (amount, unit): (f64, &'static str),
+    peer_name: &str,
+    mut ours: impl FnMut() -> Result<f64, BenchError>,
+    mut peer: impl FnMut() -> Result<f64, BenchError>,
+) -> Result<Measurement, BenchError> {
+    ours()?;
+    peer()?;
+    let (mut our_seconds, mut peer_seconds, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..options.pairs.max(5) {
+        let (our, peer) = (ours()?, peer()?);
+        our_seconds.push(our);
+        peer_seconds.push(peer);
+        ratios.push(peer / our);
+    }
+    Ok(Measurement {
+        name,
+        ours: amount / median(&mut our_seconds),
+        peer: amount / median(&mut peer_seconds),
+        peer_name: peer_name.to_owned(),
+        unit,
+        ratio: median(&mut ratios),
+    })
+}
+
+fn median(values: &mut [f64]) -> f64 {
+    values.sort_by(f64::total_cmp);
+    let middle = values.len() / 2;
+    if values.len() % 2 == 1 {
+        values[middle]
+    } else {
+        (values[middle - 1] + values[middle]) / 2.0
+    }
+}
+
+fn start_peer(options: &Options, threads: usize) -> Result<(Peer, &Path), BenchError> {
+    Ok((Peer::start(&options.python, threads)?, &options.python))
+}

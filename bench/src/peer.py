@@ -1,0 +1,47 @@
+"""The Python side of a benchmark: times one operation of a peer library for each line read.
+
+Lines are `sgemm M N K`, `encode COUNT DTYPE` or `decode COUNT DTYPE`; the answer is the seconds of
+one run, or `error: ...`. The first line printed names the libraries.
+"""
+import sys
+import time
+
+try:
+    import numpy as np
+    import ml_dtypes
+except ImportError as error:
+    print(f"error: {error}; scripts/setup installs it", flush=True)
+    sys.exit(1)
+
+prepared = {}
+
+
+def prepare(words):
+    random = np.random.default_rng(1)
+    if words[0] == "sgemm":
+        m, n, k = map(int, words[1:])
+        a = random.random((m, k), dtype=np.float32)
+        b = random.random((k, n), dtype=np.float32)
+        out = np.empty((m, n), dtype=np.float32)
+        return lambda: np.matmul(a, b, out=out)
+    count, dtype = int(words[1]), np.dtype(getattr(ml_dtypes, words[2]))
+    values = (random.random(count, dtype=np.float32) - 0.5) * 100
+    if words[0] == "encode":
+        return lambda: values.astype(dtype)
+    codes = values.astype(dtype)
+    return lambda: codes.astype(np.float32)
+
+
+blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
+print(f"numpy {np.__version__} {blas['name']} {blas['version']}\tml_dtypes {ml_dtypes.__version__}", flush=True)
+for line in sys.stdin:
+    words = line.split()
+    try:
+        if line not in prepared:
+            prepared[line] = prepare(words)
+            prepared[line]()
+        start = time.perf_counter()
+        prepared[line]()
+        print(time.perf_counter() - start, flush=True)
+    except Exception as error:  # whatever it is, the other side shows it
+        print(f"error: {error!r}", flush=True)

@@ -1,0 +1,101 @@
+//! A peer library in a Python process of its own, asked for one timed run at a time.
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+
+use crate::BenchError;
+
+const SCRIPT: &str = include_str!("peer.py");
+
+/// A running peer; it ends when dropped.
+pub(crate) struct Peer {
+    process: Child,
+    questions: Option<ChildStdin>,
+    answers: BufReader<ChildStdout>,
+    /// numpy with its BLAS.
+    pub(crate) numpy: String,
+    /// ml_dtypes.
+    pub(crate) ml_dtypes: String,
+}
+
+impl Peer {
+    /// Starts a peer whose BLAS has that many threads.
+    pub(crate) fn start(python: &Path, threads: usize) -> Result<Self, BenchError> {
+        let failed = |reason: String| BenchError::Peer {
+            python: python.to_owned(),
+            reason,
+        };
+        let threads = threads.to_string();
+        let mut process = Command::new(python)
+            .args(["-c", SCRIPT])
+            .env("OPENBLAS_NUM_THREADS", &threads)
+            .env("OMP_NUM_THREADS", &threads)
+            .env("MKL_NUM_THREADS", &threads)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .map_err(|error| failed(error.to_string()))?;
+        let questions = process.stdin.take();
+        let Some(answers) = process.stdout.take() else {
+            return Err(failed("no output".to_owned()));
+        };
+        let mut peer = Self {
+            process,
+            questions,
+            answers: BufReader::new(answers),
+            numpy: String::new(),
+            ml_dtypes: String::new(),
+        };
+        let names = peer.answer(python)?;
+        let (numpy, ml_dtypes) = names
+            .split_once('\t')
+            .ok_or_else(|| failed(format!("unexpected answer '{names}'")))?;
+        peer.numpy = numpy.to_owned();
+        peer.ml_dtypes = ml_dtypes.to_owned();
+        Ok(peer)
+    }
+
+    fn answer(&mut self, python: &Path) -> Result<String, BenchError> {
+        let mut line = String::new();
+        let read = self.answers.read_line(&mut line);
+        let line = line.trim();
+        match (read, line.strip_prefix("error: ")) {
+            (Ok(1..), None) => Ok(line.to_owned()),
+            (Ok(1..), Some(reason)) => Err(BenchError::Peer {
+                python: python.to_owned(),
+                reason: reason.to_owned(),
+            }),
+            _ => Err(BenchError::Peer {
+                python: python.to_owned(),
+                reason: "it ended early".to_owned(),
+            }),
+        }
+    }
+
+    /// Seconds of one run of an operation.
+    pub(crate) fn seconds(&mut self, python: &Path, operation: &str) -> Result<f64, BenchError> {
+        let asked = match &mut self.questions {
+            Some(questions) => writeln!(questions, "{operation}").and_then(|()| questions.flush()),
+            None => Ok(()),
+        };
+        asked.map_err(|error| BenchError::Peer {
+            python: python.to_owned(),
+            reason: error.to_string(),
+        })?;
+        let answer = self.answer(python)?;
+        answer.parse().map_err(|_| BenchError::Peer {
+            python: python.to_owned(),
+            reason: format!("unexpected answer '{answer}'"),
+        })
+    }
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        // Its input ends, and so does it.
+        self.questions = None;
+        let _ = self.process.wait();
+    }
+}
