@@ -61,7 +61,7 @@ fn dithers_up(fraction: u64, rest: bool, rule: Stochastic, random: u32) -> bool 
         // kept + lost + 1/2 reaches one with what is lost only when that is a half or more.
         Dither::Half => kept + u64::from(lost >= half),
         Dither::NearestEven => kept + u64::from(above_half || (tie && kept % 2 == 1)),
-        Dither::NearestOdd => kept + u64::from(above_half || (tie && kept % 2 == 0)),
+        Dither::NearestOdd => kept + u64::from(above_half || (tie && kept.is_multiple_of(2))),
     };
     compared + random >= one
 }
