@@ -39,8 +39,8 @@ const MUTATIONS: &[Mutation] = &[
         name: "ties_are_truncated",
         suite: "accumulate",
         file: "rtl/quaver_fp32_round.v",
-        right: "(sticky_i || significand_i[0])",
-        wrong: "sticky_i",
+        right: "round_i && (sticky_i || fraction_i[0])",
+        wrong: "round_i && sticky_i",
     },
     Mutation {
         name: "up_is_down",
@@ -55,6 +55,27 @@ const MUTATIONS: &[Mutation] = &[
         file: "rtl/quaver_relu.v",
         right: "(value_i[31] && !nan)",
         wrong: "(value_i[31] && !nan && |value_i[30:0])",
+    },
+    Mutation {
+        name: "later_k_tiles_start_anew",
+        suite: "gemm",
+        file: "rtl/quaver_launcher.v",
+        right: "launch && (init_i || !tile_first_k)",
+        wrong: "launch && (init_i && tile_first_k)",
+    },
+    Mutation {
+        name: "loader_does_not_wait_for_the_swap",
+        suite: "invariance",
+        file: "rtl/quaver_loader.v",
+        right: "travel_q <= SWAP_TRAVEL[TRAVEL_W-1:0];",
+        wrong: "travel_q <= {TRAVEL_W{1'b0}};",
+    },
+    Mutation {
+        name: "bad_job_runs",
+        suite: "protocol",
+        file: "rtl/quaver_job_control.v",
+        right: "rounding_i <= LAST_ROUNDING",
+        wrong: "rounding_i <= LAST_ROUNDING + 3'd1",
     },
 ];
 

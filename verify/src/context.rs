@@ -23,6 +23,8 @@ pub struct SuiteContext<'a> {
 
 /// In the smoke tier one case of this many is left.
 const SMOKE: u64 = 500;
+/// In the smoke tier one job of this many is left.
+const SMOKE_JOBS: u64 = 6;
 /// The cases that are left of any number.
 const SMOKE_LEAST: u64 = 20;
 
@@ -43,6 +45,14 @@ impl<'a> SuiteContext<'a> {
             Tier::Smoke => (quick / SMOKE).max(SMOKE_LEAST),
             Tier::Quick | Tier::Exhaustive => quick,
             Tier::Extensive => 10 * quick,
+        }
+    }
+
+    /// The number of random jobs, of `quick` in the quick tier: a job is many cases.
+    pub fn jobs(&self, quick: u64) -> u64 {
+        match self.tier {
+            Tier::Smoke => quick / SMOKE_JOBS,
+            _ => self.cases(quick),
         }
     }
 

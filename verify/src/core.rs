@@ -1,5 +1,7 @@
 //! Runs jobs on a core and holds its results to the golden model's.
 
+use std::path::PathBuf;
+
 use ndarray::Array2;
 use quaver_contract::formats::FP32;
 use quaver_contract::{CoreConfig, Engine as _};
@@ -187,6 +189,23 @@ impl<'a> CoreBench<'a> {
         Ok(cases)
     }
 
+    /// A second core with the same stalls, just reset, and the waveform that it writes.
+    ///
+    /// # Errors
+    /// Whatever prevents that.
+    pub(crate) fn traced(&self, number: usize) -> Result<(RtlEngine, PathBuf), VerifyError> {
+        let file = format!("{number}-{}.vcd", self.config.name);
+        let waveform = self.context.artifact(&file)?;
+        let options = self.context.options;
+        let rtl = RtlOptions {
+            vcd: Some(waveform.clone()),
+            ..RtlOptions::new(options.simulator, options.cache.clone())
+        };
+        let mut engine = RtlEngine::from_design(&self.config, &self.design, rtl)?;
+        self.setting.apply(&mut engine)?;
+        Ok((engine, waveform))
+    }
+
     /// Shrinks a failing job, repeats it with a waveform and writes it down.
     fn failure(
         &mut self,
@@ -210,15 +229,7 @@ impl<'a> CoreBench<'a> {
             before = self.previous.clone();
         }
 
-        let waveform = self
-            .context
-            .artifact(&format!("{number}-{}.vcd", self.config.name))?;
-        let options = self.context.options;
-        let rtl = RtlOptions {
-            vcd: Some(waveform.clone()),
-            ..RtlOptions::new(options.simulator, options.cache.clone())
-        };
-        let mut traced = RtlEngine::from_design(&self.config, &self.design, rtl)?;
+        let (mut traced, waveform) = self.traced(number)?;
         if let Some((job, setting)) = &before {
             setting.apply(&mut traced)?;
             find(&mut traced, job, &Self::reference(job)?)?;
@@ -272,13 +283,19 @@ fn find(
             let cycles = result.counters.map_or(0, |counters| counters.cycles);
             Ok((divergence.map(Finding::Bits), cycles))
         }
-        Err(
-            error @ (CosimError::Hang { .. }
+        Err(error) if is_fault(&error) => Ok((Some(Finding::Fault(error.to_string())), 0)),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Whether an error is the core's own: a finding, not a reason to stop.
+pub(crate) fn is_fault(error: &CosimError) -> bool {
+    matches!(
+        error,
+        CosimError::Hang { .. }
             | CosimError::BadJob { .. }
             | CosimError::Bus { .. }
             | CosimError::BusTimeout { .. }
-            | CosimError::Protocol { .. }),
-        ) => Ok((Some(Finding::Fault(error.to_string())), 0)),
-        Err(error) => Err(error.into()),
-    }
+            | CosimError::Protocol { .. }
+    )
 }

@@ -15,7 +15,7 @@ pub(super) fn run(context: &SuiteContext<'_>, tally: &mut Tally) -> Result<(), V
     let stall_classes = CoreBench::declare_stalls(&mut tally.coverage);
     let mut core = CoreBench::open(context, context.config)?;
     let mut random = context.random("gemm");
-    for index in 0..context.cases(JOBS) {
+    for index in 0..context.jobs(JOBS) {
         let job = source.job(index as usize, &mut random, &classes, &mut tally.coverage);
         core.stall_randomly(&mut random, &stall_classes, &mut tally.coverage)?;
         core.check(&job, tally)?;

@@ -51,7 +51,7 @@ pub(super) fn run(context: &SuiteContext<'_>, tally: &mut Tally) -> Result<(), V
     let classes = source.declare(&mut tally.coverage);
     let stall_classes = CoreBench::declare_stalls(&mut tally.coverage);
     let mut random = context.random("invariance");
-    let jobs = context.cases(JOBS);
+    let jobs = context.jobs(JOBS);
     let jobs: Vec<_> = (0..jobs)
         .map(|index| source.job(index as usize, &mut random, &classes, &mut tally.coverage))
         .collect();

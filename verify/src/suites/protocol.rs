@@ -1,11 +1,13 @@
 //! `protocol`: registers, refusals, abort and reset. The rules of the streams (valid until ready,
 //! tkeep, tlast, no beat too many) are checked by the testbench in every job of every suite.
 
+use std::fmt::Debug;
+
 use quaver_contract::csr::{Access, MAP, Register, offset};
 use quaver_contract::{CoreConfig, Format};
 use quaver_cosim::{Response, RtlEngine};
 
-use crate::core::CoreBench;
+use crate::core::{CoreBench, is_fault};
 use crate::stimulus::jobs::{JobSource, job_roundings};
 use crate::stimulus::owned::OwnedJob;
 use crate::{Coverage, Random, SuiteContext, Tally, VerifyError};
@@ -13,7 +15,7 @@ use crate::{Coverage, Random, SuiteContext, Tally, VerifyError};
 /// Jobs that are broken off in the quick tier.
 const INTERRUPTED: u64 = 60;
 
-/// One check of the protocol.
+/// Counts checks.
 struct Check<'a> {
     context: &'a SuiteContext<'a>,
     tally: &'a mut Tally,
@@ -21,13 +23,7 @@ struct Check<'a> {
 
 impl Check<'_> {
     /// Counts a case of a class, and a mismatch unless `actual` is `expected`.
-    fn equal<T: PartialEq + std::fmt::Debug>(
-        &mut self,
-        class: &str,
-        what: &str,
-        actual: T,
-        expected: T,
-    ) {
+    fn equal<T: PartialEq + Debug>(&mut self, class: &str, what: &str, actual: T, expected: T) {
         let class_index = self.tally.coverage.class(class);
         self.tally.coverage.count(class_index);
         self.tally.cases += 1;
@@ -36,27 +32,64 @@ impl Check<'_> {
         }
         self.tally.mismatches += 1;
         if self.tally.wants_failure() {
+            let (context, options) = (self.context, self.context.options);
             self.tally.failures.push(format!(
-                "mismatch in suite {}\n  check          {class}: {what}\n  configuration  {}\n  \
-                 seed           {}\n  expected       {expected:x?}\n  actual         {actual:x?}\n  \
+                "mismatch in suite {}\n  check          {class}: {what}\n  \
+                 configuration  {}\n  simulator      {}\n  seed           {}\n  \
+                 expected       {expected:x?}\n  actual         {actual:x?}\n  \
                  repeat with    {}\n",
-                self.context.suite,
-                self.context.config.name,
-                self.context.options.seed,
-                self.context.rerun()
+                context.suite,
+                context.config.name,
+                options.simulator.name(),
+                options.seed,
+                context.rerun()
             ));
         }
     }
 }
 
+/// Runs checks on the core just reset; when one fails, runs them again with a waveform.
+fn section(
+    check: &mut Check<'_>,
+    core: &mut CoreBench<'_>,
+    mut run: impl FnMut(&mut Check<'_>, &mut RtlEngine) -> Result<(), VerifyError>,
+) -> Result<(), VerifyError> {
+    // A core that hangs or breaks a rule of its interfaces fails the check that it was in.
+    let mut guarded = |check: &mut Check<'_>, engine: &mut RtlEngine| match run(check, engine) {
+        Err(VerifyError::Cosim(error)) if is_fault(&error) => {
+            check.equal("interfaces", "", error.to_string(), String::new());
+            Ok(())
+        }
+        result => result,
+    };
+    let before = check.tally.failures.len();
+    core.engine().reset()?;
+    guarded(check, core.engine())?;
+    if check.tally.failures.len() > before {
+        let (mut engine, waveform) = core.traced(before + 1)?;
+        let mut again = Check {
+            context: check.context,
+            tally: &mut Tally::default(),
+        };
+        guarded(&mut again, &mut engine)?;
+        engine.stop_trace()?;
+        for failure in &mut check.tally.failures[before..] {
+            *failure += &format!("  waveform       {}\n", waveform.display());
+        }
+    }
+    Ok(())
+}
+
 /// Runs all checks on one core.
-pub(super) fn run(context: &SuiteContext<'_>, tally: &mut Tally) -> Result<(), VerifyError> {
+pub(crate) fn run(context: &SuiteContext<'_>, tally: &mut Tally) -> Result<(), VerifyError> {
     let mut core = CoreBench::open(context, context.config)?;
     let mut random = context.random("protocol");
     let mut check = Check { context, tally };
-    registers(&mut check, core.engine(), &mut random)?;
-    unmapped(&mut check, core.engine())?;
-    bad_jobs(&mut check, core.engine())?;
+    section(&mut check, &mut core, |check, engine| {
+        registers(check, engine, &mut random.clone())
+    })?;
+    section(&mut check, &mut core, unmapped)?;
+    section(&mut check, &mut core, bad_jobs)?;
     interrupted(&mut check, &mut core, &mut random)
 }
 
@@ -269,7 +302,7 @@ fn interrupted(
     let mut uncounted = Coverage::default();
     let job_classes = source.declare(&mut uncounted);
     let stall_classes = CoreBench::declare_stalls(&mut uncounted);
-    let mut remaining = check.context.cases(INTERRUPTED);
+    let mut remaining = check.context.jobs(INTERRUPTED);
     for index in 0.. {
         if remaining == 0 {
             break;
@@ -285,7 +318,10 @@ fn interrupted(
         remaining -= 1;
         let (event, class) = EVENTS[index % EVENTS.len()];
         let clocks = random.below((cycles - ACCESS_CLOCKS) as usize);
-        disturb(check, core.engine(), (&job, clocks), (event, class), random)?;
+        let value = random.bits32();
+        section(check, core, |check, engine| {
+            disturb(check, engine, (&job, clocks, value), (event, class))
+        })?;
         core.check(&job, check.tally)?;
     }
     Ok(())
@@ -295,9 +331,8 @@ fn interrupted(
 fn disturb(
     check: &mut Check<'_>,
     engine: &mut RtlEngine,
-    (job, clocks): (&OwnedJob, usize),
+    (job, clocks, value): (&OwnedJob, usize, u32),
     (event, class): (Event, &str),
-    random: &mut Random,
 ) -> Result<(), VerifyError> {
     let what = format!("{} after {clocks} clocks", job.describe());
     let view = job.job();
@@ -323,7 +358,7 @@ fn disturb(
             check.equal(class, &what, cleared, (Response::Okay, 0));
         }
         Event::Write => {
-            let response = run.write(offset("M"), random.bits32())?;
+            let response = run.write(offset("M"), value)?;
             check.equal(class, &what, response, Response::SlaveError);
             let values = run.finish()?.values;
             check.equal(class, &what, values, CoreBench::reference(job)?);
