@@ -1,0 +1,208 @@
+//! `quaver_skew`, `quaver_array` and `quaver_pe`: operands, weights and partial sums.
+//!
+//! An operand of row r walks from the launcher's `operand_q` through the skew and the row's PEs,
+//! one register a clock: one delay line. Its window at `r * PE_LATENCY` is the row's `operand_i`.
+//! The swap walks beside it. A PE's sum is computed when its operands enter and waits
+//! `PE_LATENCY` clocks in a ring of planes, one plane for each stage of the pipeline.
+
+use crate::arithmetic::{ABSENT, accumulate};
+use crate::line::Line;
+use crate::shape::Shape;
+use crate::trace::{Visitor, VisitorExt as _};
+
+#[derive(Clone, Debug)]
+pub(crate) struct Array {
+    rows: usize,
+    cols: usize,
+    latency: usize,
+    /// For each row, newest first: `operand_q` of the launcher, the skew's `line_q`, and
+    /// `operand_q` of the PEs from left to right. Binary32 values.
+    operands: Vec<Line<u32>>,
+    /// Clocks since each swap in the array was in the launcher's `swap_q`.
+    swaps: Vec<usize>,
+    /// Binary32 values, or [`ABSENT`]; row after row.
+    shadow_q: Vec<u32>,
+    active_q: Vec<u32>,
+    /// `PE_LATENCY` planes of sums, row after row.
+    planes: Vec<u32>,
+    /// The plane that the PEs drive on `psum_o` now, and fill at this clock.
+    plane: usize,
+}
+
+impl Array {
+    pub(crate) fn new(shape: &Shape) -> Self {
+        let (rows, cols, latency) = (shape.rows, shape.cols, shape.pe_latency);
+        Self {
+            rows,
+            cols,
+            latency,
+            operands: (0..rows)
+                .map(|row| Line::new(1 + row * latency + cols))
+                .collect(),
+            swaps: Vec::new(),
+            shadow_q: vec![ABSENT; rows * cols],
+            active_q: vec![ABSENT; rows * cols],
+            planes: vec![0; latency * rows * cols],
+            plane: 0,
+        }
+    }
+
+    pub(crate) fn reset(&mut self) {
+        for line in &mut self.operands {
+            line.clear();
+        }
+        self.swaps.clear();
+        self.shadow_q.fill(ABSENT);
+        self.active_q.fill(ABSENT);
+        self.planes.fill(0);
+    }
+
+    fn plane(&self) -> &[u32] {
+        let size = self.rows * self.cols;
+        &self.planes[self.plane * size..][..size]
+    }
+
+    /// What leaves the bottom row.
+    pub(crate) fn psum_o(&self) -> &[u32] {
+        &self.plane()[(self.rows - 1) * self.cols..]
+    }
+
+    /// One clock. `operand` and `swap` become the launcher's registers.
+    pub(crate) fn clock(
+        &mut self,
+        operand: impl Iterator<Item = u32>,
+        swap: bool,
+        shift: bool,
+        weight: &[u32],
+        psum_i: &[u32],
+    ) {
+        self.compute(psum_i);
+        self.swap_weights(swap);
+        if shift {
+            let top = self.cols;
+            self.shadow_q.copy_within(top.., 0);
+            let bottom = (self.rows - 1) * self.cols;
+            self.shadow_q[bottom..].copy_from_slice(weight);
+        }
+        for (line, value) in self.operands.iter_mut().zip(operand) {
+            line.push(value);
+        }
+    }
+
+    /// Every PE takes the sum of the PE above it, bottom row first: what it overwrites is its own
+    /// sum of `PE_LATENCY` clocks ago, which the row below has taken.
+    fn compute(&mut self, psum_i: &[u32]) {
+        let (rows, cols) = (self.rows, self.cols);
+        let plane = &mut self.planes[self.plane * rows * cols..][..rows * cols];
+        for row in (0..rows).rev() {
+            let (above, here) = plane.split_at_mut(row * cols);
+            let psums = if row == 0 {
+                psum_i
+            } else {
+                &above[(row - 1) * cols..]
+            };
+            let operands = &self.operands[row].window()[row * self.latency..][..cols];
+            let weights = &self.active_q[row * cols..][..cols];
+            accumulate(psums, operands, weights, &mut here[..cols]);
+        }
+        self.plane = (self.plane + 1) % self.latency;
+    }
+
+    /// Takes the weights of the PEs that see a swap, and moves the swaps on.
+    fn swap_weights(&mut self, swap: bool) {
+        for &age in &self.swaps {
+            for row in 0..self.rows {
+                let column = age.wrapping_sub(row * self.latency);
+                if column < self.cols {
+                    let pe = row * self.cols + column;
+                    self.active_q[pe] = self.shadow_q[pe];
+                }
+            }
+        }
+        let end = (self.rows - 1) * self.latency + self.cols;
+        self.swaps.retain(|&age| age < end);
+        for age in &mut self.swaps {
+            *age += 1;
+        }
+        if swap {
+            self.swaps.push(0);
+        }
+    }
+
+    /// Whether a swap is that many clocks behind the launcher's `swap_q`.
+    fn swap_at(&self, age: usize) -> bool {
+        self.swaps.contains(&age)
+    }
+
+    /// `operand_q` and `swap_q` of the launcher.
+    pub(crate) fn visit_launcher(&self, v: &mut dyn Visitor, shape: &Shape) {
+        let operand = |line: &Line<u32>| (shape.operand_of(line.window()[0]), shape.operand_bits());
+        v.packed("operand_q", self.operands.iter().map(operand));
+        v.flag("swap_q", self.swap_at(0));
+    }
+
+    pub(crate) fn visit_skew(&self, v: &mut dyn Visitor, shape: &Shape) {
+        for row in 1..self.rows {
+            let line = self.operands[row].window();
+            let word = |i: usize| {
+                let operand = (shape.operand_of(line[i]), shape.operand_bits());
+                [operand, (self.swap_at(i).into(), 1)]
+            };
+            v.scope("gen_row", Some(row), |v| {
+                v.scope("u_delay", None, |v| {
+                    v.scope("gen_line", None, |v| {
+                        v.packed("line_q", (1..=row * self.latency).flat_map(word));
+                    });
+                });
+            });
+        }
+    }
+
+    pub(crate) fn visit(&self, v: &mut dyn Visitor, shape: &Shape) {
+        for row in 0..self.rows {
+            v.scope("gen_row", Some(row), |v| {
+                for col in 0..self.cols {
+                    v.scope("gen_col", Some(col), |v| {
+                        v.scope("u_pe", None, |v| self.visit_pe(v, shape, row, col));
+                    });
+                }
+            });
+        }
+    }
+
+    fn visit_pe(&self, v: &mut dyn Visitor, shape: &Shape, row: usize, col: usize) {
+        let place = 1 + row * self.latency + col;
+        let pe = row * self.cols + col;
+        let operand = self.operands[row].window()[place];
+        let width = shape.operand_bits();
+        v.register(
+            "operand_q",
+            width,
+            &[shape.operand_of(operand)],
+            Some(real(operand)),
+        );
+        v.flag("swap_q", self.swap_at(place));
+        for (name, weight) in [
+            ("shadow_q", self.shadow_q[pe]),
+            ("active_q", self.active_q[pe]),
+        ] {
+            let value = if weight == ABSENT { 0.0 } else { real(weight) };
+            v.register(name, 1 + width, &[shape.weight_of(weight)], Some(value));
+        }
+        v.scope("gen_fp32", None, |v| {
+            v.scope("u_accumulate", None, |v| {
+                v.scope("u_sum", None, |v| {
+                    v.scope("u_sum", None, |v| {
+                        v.scope("gen_register", None, |v| {
+                            v.fp32("stage_q", self.plane()[pe])
+                        });
+                    });
+                });
+            });
+        });
+    }
+}
+
+fn real(value: u32) -> f64 {
+    f32::from_bits(value).into()
+}

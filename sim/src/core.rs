@@ -1,0 +1,361 @@
+//! `quaver_core`: the units wired together, and the clock.
+
+use quaver_contract::CoreConfig;
+
+use crate::SimError;
+use crate::arithmetic::decode_table;
+use crate::array::Array;
+use crate::axi_lite::{AxiLite, AxiLiteOutputs};
+use crate::bank_status::{BankStatus, Events};
+use crate::counters::Counters;
+use crate::csr::{CONTROL, Csr};
+use crate::drain::{Controls, Drain};
+use crate::drain_control::DrainControl;
+use crate::job_control::JobControl;
+use crate::launcher::Launcher;
+use crate::line::Line;
+use crate::loader::Loader;
+use crate::ports::{Inputs, Outputs};
+use crate::preloader::Preloader;
+use crate::psum_memory::{Access, PsumMemory, RowOf};
+use crate::shape::Shape;
+use crate::trace::{Visitor, VisitorExt as _};
+
+/// The core, register by register: at every clock each register of `quaver_core` has the value
+/// that it has in the Verilog. The cuts inside the arithmetic units are not registers here; their
+/// results are, at the units' outputs.
+#[derive(Clone)]
+pub struct Core {
+    shape: Shape,
+    /// The inputs, to be set before each clock.
+    pub inputs: Inputs,
+    /// Of every operand format, the binary32 values of its codes.
+    tables: Vec<[u32; 256]>,
+    abort_q: bool,
+    axi_lite: AxiLite,
+    csr: Csr,
+    job_control: JobControl,
+    counters: Counters,
+    loader: Loader,
+    launcher: Launcher,
+    preloader: Preloader,
+    drain_control: DrainControl,
+    bank_status: BankStatus,
+    array: Array,
+    flight: Line<Flight>,
+    psum_memory: PsumMemory,
+    drain: Drain,
+    /// The partial sums that enter the array in the clock at hand.
+    psum_in: Vec<u32>,
+}
+
+/// A row from its launch to its write-back: `u_flight`.
+#[derive(Clone, Copy, Debug, Default)]
+struct Flight {
+    launch: bool,
+    last: bool,
+    bank: u8,
+    row: u16,
+}
+
+impl Core {
+    /// The core of a configuration, as it powers up: every register 0, in reset.
+    ///
+    /// # Errors
+    /// [`SimError::Accumulator`] for a configuration that has no Verilog either.
+    pub fn new(config: &CoreConfig) -> Result<Self, SimError> {
+        let shape = Shape::new(config)?;
+        let formats = shape.operand_formats.iter();
+        Ok(Self {
+            inputs: Inputs::new(&shape),
+            tables: formats.map(|(format, _)| decode_table(format)).collect(),
+            abort_q: false,
+            axi_lite: AxiLite::default(),
+            csr: Csr::new(config),
+            job_control: JobControl::default(),
+            counters: Counters::default(),
+            loader: Loader::new(&shape),
+            launcher: Launcher::new(&shape),
+            preloader: Preloader::new(&shape),
+            drain_control: DrainControl::new(&shape),
+            bank_status: BankStatus::default(),
+            array: Array::new(&shape),
+            flight: Line::new(shape.flight()),
+            psum_memory: PsumMemory::new(&shape),
+            drain: Drain::new(&shape),
+            psum_in: vec![0; shape.cols],
+            shape,
+        })
+    }
+
+    /// The parameters and widths.
+    pub const fn shape(&self) -> &Shape {
+        &self.shape
+    }
+
+    /// What the register bus is given.
+    pub fn s_axil(&self) -> AxiLiteOutputs {
+        self.axi_lite.outputs()
+    }
+
+    /// The outputs. They follow from registers alone, so they are those that every receiver sees
+    /// at the next clock edge, whatever the inputs are.
+    pub fn outputs(&self) -> Outputs<'_> {
+        let settings = &self.csr.settings;
+        let launcher = &self.launcher;
+        let free = self.bank_status.free(self.preloader.bank_q);
+        let preloaded = self.bank_status.preloaded(launcher.bank_q);
+        let control = &self.drain_control;
+        let parameters = [settings.scale_mode == 2, settings.bias];
+        let empty = self.drain.empty();
+        let (tlast, cols) = self.drain.row_o();
+        Outputs {
+            s_axis_a_tready: launcher.wires(false, preloaded, settings.init, false).ready,
+            s_axis_b_tready: self.loader.wires(false).wants_beat,
+            s_axis_c_tready: self.preloader.wires(free, settings.init, false).ready,
+            s_axis_p_tready: control.wires(parameters, false, false, false, empty).ready,
+            m_axis_d_tdata: self.drain.tdata(),
+            m_axis_d_cols: cols,
+            m_axis_d_tlast: tlast,
+            m_axis_d_tvalid: self.drain.tvalid(),
+            irq_o: self.job_control.done_q || self.job_control.bad_job_q,
+        }
+    }
+
+    /// One clock with the inputs as they are.
+    pub fn clock(&mut self) {
+        let settings = self.csr.settings;
+        let sizes = [settings.m, settings.n, settings.k];
+        let inputs = &self.inputs;
+        let busy = self.job_control.busy();
+
+        // Registers.
+        let request = self.axi_lite.request(&inputs.s_axil);
+        let refused = request.write && busy && request.addr != CONTROL;
+        let job = &self.job_control;
+        let counts = self.counters.count_q;
+        let answer = self
+            .csr
+            .answer(&request, request.write && !refused, |name| match name {
+                "busy" => busy.into(),
+                "done" => job.done_q.into(),
+                "write_refused" => job.write_refused_q.into(),
+                "bad_job" => job.bad_job_q.into(),
+                _ => COUNTERS
+                    .iter()
+                    .position(|&n| n == name)
+                    .map_or(0, |i| counts[i]),
+            });
+
+        // Sequencer.
+        let start = self.job_control.start_q;
+        let (tvalid, tready) = (self.drain.tvalid(), inputs.m_axis_d_tready);
+        let advance = !tvalid || tready;
+        let (tlast, _) = self.drain.row_o();
+        let loader = self.loader.wires(inputs.s_axis_b.tvalid);
+        let preloaded = self.bank_status.preloaded(self.launcher.bank_q);
+        let a_valid = inputs.s_axis_a.tvalid;
+        let launcher = self
+            .launcher
+            .wires(self.loader.loaded_q, preloaded, settings.init, a_valid);
+        let free = self.bank_status.free(self.preloader.bank_q);
+        let preloader = self
+            .preloader
+            .wires(free, settings.init, inputs.s_axis_c.tvalid);
+        let control = self.drain_control.wires(
+            [settings.scale_mode == 2, settings.bias],
+            inputs.s_axis_p.tvalid,
+            self.bank_status.computed(self.drain_control.bank_q),
+            advance,
+            self.drain.empty(),
+        );
+        let flight = Flight {
+            launch: launcher.launch,
+            last: launcher.last,
+            bank: self.launcher.bank_q as u8,
+            row: self.launcher.row_q as u16,
+        };
+        let retired = self.flight.oldest();
+        let retire = Access {
+            valid: retired.launch,
+            last: retired.last,
+            bank: retired.bank,
+            row: retired.row,
+        };
+        let events = Events {
+            preloaded: preloader.done.then_some(self.preloader.bank_q),
+            claimed: launcher.claim.then_some(self.launcher.bank_q),
+            computed: self.psum_memory.computed(&retire),
+            drained: control.drained.then_some(self.drain_control.read_bank_q),
+        };
+
+        // The edge, from the end of the datapath to its beginning.
+        let controls = Controls {
+            start,
+            load_scale: control.load_scale,
+            load_bias: control.load_bias,
+            parameters: &inputs.s_axis_p.tdata,
+            row_valid: self.drain_control.read_valid_q,
+            row_cols: self.drain_control.read_cols_q,
+            row_last: self.drain_control.read_job_last_q,
+            psum: self.psum_memory.drain_psum_o(),
+        };
+        self.drain.clock(
+            &self.shape,
+            &settings,
+            self.job_control.format_d_q,
+            &controls,
+            advance,
+        );
+        // The array takes the partial sums before the memory changes them, and gives its own
+        // before it changes those.
+        let preload = RowOf {
+            bank: self.preloader.bank_q,
+            row: self.preloader.row_q,
+        };
+        let drain = RowOf {
+            bank: self.drain_control.bank_q,
+            row: self.drain_control.row_q,
+        };
+        let launched = Access {
+            valid: launcher.read,
+            last: false,
+            bank: flight.bank,
+            row: flight.row,
+        };
+        self.psum_in.copy_from_slice(self.psum_memory.psum_o());
+        self.psum_memory.clock(
+            launched,
+            retire,
+            self.array.psum_o(),
+            preloader.write.then_some((preload, &inputs.s_axis_c.tdata)),
+            control.read.then_some(drain),
+        );
+        let table = &self.tables[self.job_control.format_a_q];
+        let takes_beat = launcher.takes_beat;
+        let codes = inputs.s_axis_a.codes().chain(std::iter::repeat(0));
+        let operand = codes.map(|code| {
+            if takes_beat {
+                table[usize::from(code)]
+            } else {
+                0
+            }
+        });
+        let (shift, weight) = (self.loader.shift_q, &self.loader.weight_q);
+        self.array
+            .clock(operand, launcher.swap, shift, weight, &self.psum_in);
+        self.flight.push(flight);
+        self.drain_control.clock(&control, start, sizes, advance);
+        self.preloader.clock(&preloader, start, sizes);
+        self.launcher.clock(&launcher, start, sizes, retired.launch);
+        let table = &self.tables[self.job_control.format_b_q];
+        self.loader.clock(
+            &loader,
+            start,
+            sizes,
+            launcher.swap,
+            &inputs.s_axis_b,
+            table,
+        );
+        self.bank_status.clock(&events);
+        let clear = self.job_control.accepts(answer.start);
+        let stalls = [
+            launcher.stall,
+            loader.stall,
+            preloader.stall,
+            control.stall,
+            tvalid && !tready,
+        ];
+        let [a, b, c, p, d] = stalls;
+        self.counters
+            .clock(clear, busy, [true, launcher.launch, a, b, c, p, d]);
+        let finished = tvalid && tready && tlast;
+        self.job_control
+            .clock(&self.shape, &settings, answer.start, finished, refused);
+        self.axi_lite.clock(
+            &inputs.s_axil,
+            &request,
+            answer.rdata,
+            answer.error || refused,
+        );
+        if request.write && !refused {
+            self.csr.write(&request);
+        }
+
+        // Resets.
+        let rst_ni = inputs.rst_ni;
+        if !rst_ni || self.abort_q {
+            self.reset_job();
+        }
+        self.abort_q = rst_ni && answer.abort;
+        if !rst_ni {
+            self.axi_lite = AxiLite::default();
+            self.csr.reset();
+            self.counters = Counters::default();
+        }
+    }
+
+    /// What CONTROL.abort resets.
+    fn reset_job(&mut self) {
+        self.job_control = JobControl::default();
+        self.loader.reset();
+        self.launcher.reset();
+        self.preloader.reset();
+        self.drain_control.reset(&self.shape);
+        self.bank_status = BankStatus::default();
+        self.array.reset();
+        self.flight.clear();
+        self.psum_memory.reset();
+        self.drain.reset();
+    }
+
+    /// Tells every register of the core, inside the scope `u_core` of the generated top.
+    pub fn visit(&self, v: &mut dyn Visitor) {
+        let shape = &self.shape;
+        v.scope("u_core", None, |v| {
+            v.flag("abort_q", self.abort_q);
+            v.scope("u_axi_lite", None, |v| self.axi_lite.visit(v));
+            v.scope("u_csr", None, |v| self.csr.visit(v));
+            v.scope("u_job_control", None, |v| self.job_control.visit(v, shape));
+            v.scope("u_counters", None, |v| self.counters.visit(v));
+            v.scope("u_loader", None, |v| self.loader.visit(v, shape));
+            v.scope("u_launcher", None, |v| {
+                self.launcher.visit(v, shape);
+                self.array.visit_launcher(v, shape);
+            });
+            v.scope("u_preloader", None, |v| self.preloader.visit(v, shape));
+            v.scope("u_drain_control", None, |v| {
+                self.drain_control.visit(v, shape)
+            });
+            v.scope("u_bank_status", None, |v| self.bank_status.visit(v));
+            v.scope("u_skew", None, |v| self.array.visit_skew(v, shape));
+            v.scope("u_array", None, |v| self.array.visit(v, shape));
+            v.scope("u_flight", None, |v| {
+                v.scope("gen_line", None, |v| {
+                    let fields = |f: &Flight| {
+                        let row = (f.row.into(), shape.row_bits);
+                        [
+                            row,
+                            (f.bank.into(), 1),
+                            (f.last.into(), 1),
+                            (f.launch.into(), 1),
+                        ]
+                    };
+                    v.packed("line_q", self.flight.window().iter().flat_map(fields));
+                });
+            });
+            v.scope("u_psum_memory", None, |v| self.psum_memory.visit(v, shape));
+            v.scope("u_drain", None, |v| self.drain.visit(v, shape));
+        });
+    }
+
+    /// Every word of the partial-sum memory: bank, row, column and its binary32 bits.
+    pub fn memory_words(&self) -> impl Iterator<Item = (usize, usize, usize, u32)> {
+        self.psum_memory.words()
+    }
+}
+
+/// The counters' fields in the CSR map, in the order of `quaver_counters`.
+const COUNTERS: [&str; 7] = [
+    "cycles", "rows", "stall_a", "stall_b", "stall_c", "stall_p", "stall_d",
+];

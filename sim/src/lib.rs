@@ -1,0 +1,43 @@
+//! The cycle-level model of the core.
+//!
+//! [`Core`] steps through the core clock by clock; every register of the Verilog has its value, by
+//! its name and place in the hierarchy, under any pattern of stalls. Arithmetic is the fast
+//! engine's and the host's: this crate adds time. The files follow the datapath:
+//!
+//! | file | Verilog |
+//! |---|---|
+//! | `axi_lite`, `csr`, `job_control`, `counters` | the register bus and the job |
+//! | `tile_iterator`, `loader`, `launcher`, `preloader`, `drain_control`, `bank_status` | the sequencer |
+//! | `array` | skew, array and PEs |
+//! | `psum_memory` | banks, columns and their travelling addresses |
+//! | `drain` | scale, bias, ReLU and conversion |
+//! | `core` | everything above, and the clock |
+
+#![forbid(unsafe_code)]
+
+mod arithmetic;
+mod array;
+mod axi_lite;
+mod bank_status;
+mod core;
+mod counters;
+mod csr;
+mod drain;
+mod drain_control;
+mod error;
+mod job_control;
+mod launcher;
+mod line;
+mod loader;
+mod ports;
+mod preloader;
+mod psum_memory;
+mod shape;
+mod tile_iterator;
+pub mod trace;
+
+pub use crate::axi_lite::{AxiLiteInputs, AxiLiteOutputs};
+pub use crate::core::Core;
+pub use crate::error::SimError;
+pub use crate::ports::{Beat, Inputs, Outputs};
+pub use crate::shape::Shape;

@@ -1,0 +1,199 @@
+//! What follows from a configuration: the Verilog's parameters and derived widths.
+
+use quaver_contract::{Accumulator, CoreConfig, Format};
+
+use crate::SimError;
+use crate::arithmetic::{ABSENT, decode_table};
+
+/// Parameters and widths of one core; the names are those of `quaver_core`.
+#[derive(Clone, Debug)]
+pub struct Shape {
+    /// `ROWS`: PEs along K.
+    pub rows: usize,
+    /// `COLS`: PEs along N.
+    pub cols: usize,
+    /// `PE_LATENCY`.
+    pub pe_latency: usize,
+    /// `TILE_ROWS`: rows of M in a bank.
+    pub tile_rows: usize,
+    /// `ROW_W`: bits of a row's address in a bank.
+    pub row_bits: u32,
+    /// `COLS_W`: bits of a number of columns.
+    pub cols_bits: u32,
+    /// `TERMS_W`: bits of a number of terms of a k tile.
+    pub terms_bits: u32,
+    /// `EXP_W`: bits of an operand's exponent.
+    pub exponent_bits: u32,
+    /// `SIG_W`: bits of an operand's significand.
+    pub significand_bits: u32,
+    /// Names and numbers of the operand formats, in the order of `FORMAT_TABLE`.
+    pub operand_formats: Vec<(&'static Format, u8)>,
+    /// Names and numbers of the output formats, in the order of `OUTPUT_TABLE`.
+    pub output_formats: Vec<(&'static Format, u8)>,
+}
+
+/// `$clog2`.
+pub(crate) const fn clog2(value: usize) -> u32 {
+    match value {
+        0 | 1 => 0,
+        _ => (value - 1).ilog2() + 1,
+    }
+}
+
+/// Bits of an index below `count`, at least 1.
+pub(crate) const fn index_bits(count: usize) -> u32 {
+    if count > 1 { clog2(count) } else { 1 }
+}
+
+/// All ones in that many bits, 1 to 32.
+pub(crate) const fn mask(bits: u32) -> u32 {
+    u32::MAX >> (32 - bits)
+}
+
+impl Shape {
+    /// Derives the shape of a configuration's core.
+    ///
+    /// # Errors
+    /// [`SimError::Accumulator`] for an accumulator other than `fp32`, which the Verilog does not
+    /// have either.
+    pub fn new(config: &CoreConfig) -> Result<Self, SimError> {
+        if config.accumulator != Accumulator::Fp32 {
+            return Err(SimError::Accumulator {
+                config: config.name.clone(),
+                value: config.accumulator_name.to_owned(),
+                allowed: "fp32",
+            });
+        }
+        let numbered = |formats: &[&'static Format]| -> Vec<(&'static Format, u8)> {
+            let id = |f: &'static Format| config.format_id(f).expect("one of the configuration's");
+            formats.iter().map(|&f| (f, id(f))).collect()
+        };
+        let (exponent_bits, significand_bits) = operand_bits(&config.operand_formats);
+        Ok(Self {
+            rows: config.rows,
+            cols: config.cols,
+            pe_latency: config.pe_latency,
+            tile_rows: config.tile_rows,
+            row_bits: index_bits(config.tile_rows),
+            cols_bits: clog2(config.cols + 1),
+            terms_bits: clog2(config.rows + 1),
+            exponent_bits,
+            significand_bits,
+            operand_formats: numbered(&config.operand_formats),
+            output_formats: numbered(&config.output_formats),
+        })
+    }
+
+    /// `OPERAND_W`: `{nan, inf, sign, exponent, significand}`.
+    pub const fn operand_bits(&self) -> u32 {
+        3 + self.exponent_bits + self.significand_bits
+    }
+
+    /// `FLIGHT`: clocks from a launch to its write-back in column 0.
+    pub const fn flight(&self) -> usize {
+        1 + self.rows * self.pe_latency
+    }
+
+    /// `SWAP_TRAVEL`: clocks from the first PE to the last.
+    pub const fn swap_travel(&self) -> usize {
+        (self.rows - 1) * self.pe_latency + self.cols - 1
+    }
+
+    /// A weight inside the core: `{valid, operand}`, all zero where it is absent.
+    pub(crate) fn weight_of(&self, value: u32) -> u32 {
+        match value {
+            ABSENT => 0,
+            _ => 1 << self.operand_bits() | self.operand_of(value),
+        }
+    }
+
+    /// The operand inside the core that has a binary32 value (docs/core.md, "Numbers inside the
+    /// core"). The value is one of an enabled format.
+    pub fn operand_of(&self, value: u32) -> u32 {
+        let (sign, magnitude) = (value >> 31, value & 0x7fff_ffff);
+        let special = 1 << (2 + self.exponent_bits + self.significand_bits);
+        if magnitude > 0x7f80_0000 {
+            return special;
+        }
+        let sign = sign << (self.exponent_bits + self.significand_bits);
+        if magnitude == 0x7f80_0000 {
+            return special >> 1 | sign;
+        }
+        if magnitude == 0 {
+            return sign;
+        }
+        let (exponent, significand) = normalised(magnitude);
+        let exponent = exponent.cast_unsigned() & mask(self.exponent_bits);
+        sign | exponent << self.significand_bits | significand >> (24 - self.significand_bits)
+    }
+}
+
+/// Exponent of the leading bit, and the significand with that bit at place 23, of a finite
+/// binary32 magnitude other than zero.
+fn normalised(magnitude: u32) -> (i32, u32) {
+    let fraction = magnitude & 0x007f_ffff;
+    match magnitude >> 23 {
+        0 => {
+            let shift = fraction.leading_zeros() - 8;
+            (-126 - shift.cast_signed(), fraction << shift)
+        }
+        field => (field.cast_signed() - 127, fraction | 0x0080_0000),
+    }
+}
+
+/// Fewest bits of a signed exponent and of a normalised significand that hold every finite value
+/// of the formats (docs/core.md: "the smallest that hold every operand format").
+fn operand_bits(formats: &[&'static Format]) -> (u32, u32) {
+    let (mut exponent_bits, mut significand_bits) = (1, 1);
+    for format in formats {
+        for value in decode_table(format) {
+            let magnitude = value & 0x7fff_ffff;
+            if magnitude == 0 || magnitude >= 0x7f80_0000 {
+                continue;
+            }
+            let (exponent, significand) = normalised(magnitude);
+            let needed = if exponent < 0 { !exponent } else { exponent }.cast_unsigned();
+            exponent_bits = exponent_bits.max(33 - needed.leading_zeros());
+            significand_bits = significand_bits.max(24 - significand.trailing_zeros());
+        }
+    }
+    (exponent_bits, significand_bits)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use quaver_contract::Formats;
+
+    #[test]
+    fn clog2_vs_definition() {
+        for value in 1..1000 {
+            let bits = clog2(value);
+            assert!(1 << bits >= value && (bits == 0 || 1 << (bits - 1) < value));
+        }
+    }
+
+    #[test]
+    #[expect(
+        clippy::unusual_byte_groupings,
+        reason = "the groups are the operand's fields"
+    )]
+    fn operands_directed_vs_documentation() {
+        let formats = Formats::default();
+        let config = CoreConfig::load("default", &formats).unwrap();
+        let shape = Shape::new(&config).unwrap();
+        assert_eq!((shape.exponent_bits, shape.significand_bits), (5, 4));
+        // {nan, inf, sign, exponent[5], significand[4]}
+        for (value, expected) in [
+            (1.0f32, 0b000_00000_1000),
+            (-1.5, 0b001_00000_1100),
+            (0.0, 0),
+            (-0.0, 0b001_00000_0000),
+            (f32::NAN, 0b100_00000_0000),
+            (f32::NEG_INFINITY, 0b011_00000_0000),
+            (0.001953125, 0b000_10111_1000),
+        ] {
+            assert_eq!(shape.operand_of(value.to_bits()), expected, "{value}");
+        }
+    }
+}
