@@ -1,0 +1,5 @@
+//! The fast engine against the golden model.
+
+mod fuzz;
+mod gemm;
+mod stimulus;
