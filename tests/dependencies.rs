@@ -12,11 +12,20 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("quaver-golden", &["quaver-contract"]),
     ("quaver-fast", &["quaver-contract"]),
     ("quaver-hdl", &["quaver-contract"]),
+    ("quaver-drive", &["quaver-contract"]),
     (
         "quaver-sim",
-        &["quaver-contract", "quaver-golden", "quaver-fast"],
+        &[
+            "quaver-contract",
+            "quaver-golden",
+            "quaver-fast",
+            "quaver-drive",
+        ],
     ),
-    ("quaver-cosim", &["quaver-contract", "quaver-hdl"]),
+    (
+        "quaver-cosim",
+        &["quaver-contract", "quaver-hdl", "quaver-drive"],
+    ),
     (
         "quaver-verify",
         &[
@@ -33,19 +42,14 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "quaver-golden",
             "quaver-fast",
             "quaver-hdl",
+            "quaver-drive",
+            "quaver-sim",
             "quaver-cosim",
             "quaver-verify",
         ],
     ),
-    (
-        "quaver-bench",
-        &[
-            "quaver-contract",
-            "quaver-golden",
-            "quaver-fast",
-            "quaver-sim",
-        ],
-    ),
+    ("quaver-bench", &["quaver-contract", "quaver-fast"]),
+    ("quaver-study", &["quaver-contract", "quaver-fast"]),
     ("quaver-tests", &["quaver-contract", "quaver-cosim"]),
 ];
 

@@ -1,6 +1,7 @@
 //! The suites against designs with one deliberate mistake each: every one must be found, written
 //! down and shown in a waveform.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use quaver_contract::CoreConfig;
@@ -18,6 +19,8 @@ struct Mutation {
     file: &'static str,
     right: &'static str,
     wrong: &'static str,
+    /// What the first failure must say.
+    says: &'static str,
 }
 
 const MUTATIONS: &[Mutation] = &[
@@ -27,6 +30,7 @@ const MUTATIONS: &[Mutation] = &[
         file: "rtl/quaver_decode.v",
         right: "assign nan = (NAN_KIND == 1) ? top_field && fraction != 7'd0 :",
         wrong: "assign nan = (NAN_KIND == 1) ? top_field :",
+        says: "e5m2 7c (inf)",
     },
     Mutation {
         name: "sign_of_b_is_lost",
@@ -34,6 +38,7 @@ const MUTATIONS: &[Mutation] = &[
         file: "rtl/quaver_product.v",
         right: "(a_sign ^ b_sign)",
         wrong: "a_sign",
+        says: "shrunk to      m=1 n=1 k=1",
     },
     Mutation {
         name: "ties_are_truncated",
@@ -41,6 +46,7 @@ const MUTATIONS: &[Mutation] = &[
         file: "rtl/quaver_fp32_round.v",
         right: "round_i && (sticky_i || fraction_i[0])",
         wrong: "round_i && sticky_i",
+        says: "quaver_fp32_accumulate",
     },
     Mutation {
         name: "up_is_down",
@@ -48,6 +54,7 @@ const MUTATIONS: &[Mutation] = &[
         file: "rtl/quaver_convert.v",
         right: "(rounding_1 == ROUND_UP && !sign_1)",
         wrong: "(rounding_1 == ROUND_UP && sign_1)",
+        says: " ru ",
     },
     Mutation {
         name: "relu_keeps_minus_zero",
@@ -55,6 +62,7 @@ const MUTATIONS: &[Mutation] = &[
         file: "rtl/quaver_relu.v",
         right: "(value_i[31] && !nan)",
         wrong: "(value_i[31] && !nan && |value_i[30:0])",
+        says: "80000000 (-0)",
     },
     Mutation {
         name: "later_k_tiles_start_anew",
@@ -62,6 +70,7 @@ const MUTATIONS: &[Mutation] = &[
         file: "rtl/quaver_launcher.v",
         right: "launch && (init_i || !tile_first_k)",
         wrong: "launch && (init_i && tile_first_k)",
+        says: "shrunk to      m=1 n=1 k=2",
     },
     Mutation {
         name: "loader_does_not_wait_for_the_swap",
@@ -69,6 +78,7 @@ const MUTATIONS: &[Mutation] = &[
         file: "rtl/quaver_loader.v",
         right: "travel_q <= SWAP_TRAVEL[TRAVEL_W-1:0];",
         wrong: "travel_q <= {TRAVEL_W{1'b0}};",
+        says: "2 x 3",
     },
     Mutation {
         name: "bad_job_runs",
@@ -76,6 +86,7 @@ const MUTATIONS: &[Mutation] = &[
         file: "rtl/quaver_job_control.v",
         right: "rounding_i <= LAST_ROUNDING",
         wrong: "rounding_i <= LAST_ROUNDING + 3'd1",
+        says: "bad job",
     },
 ];
 
@@ -106,6 +117,19 @@ impl Designs for Mutation {
     }
 }
 
+/// The file that a failure's text names.
+fn waveform(failure: &str) -> &Path {
+    let line = failure
+        .lines()
+        .find_map(|line| line.trim().strip_prefix("waveform"));
+    let rest = line.expect("a failure has a waveform").trim();
+    Path::new(
+        rest.split(" (until")
+            .next()
+            .expect("the first part is there"),
+    )
+}
+
 #[test]
 fn every_mutation_is_found_and_shown() {
     require(&["verilator"]);
@@ -129,20 +153,16 @@ fn every_mutation_is_found_and_shown() {
         println!("{failure}");
         let command = format!("quaver verify {} --config single --seed 1", mutation.suite);
         assert!(failure.contains(&command), "{failure}");
-        let waveforms: Vec<_> = std::fs::read_dir(&folder)
-            .expect("a failure leaves a folder")
-            .map(|entry| entry.expect("the folder can be read").path())
-            .filter(|path| path.extension().is_some_and(|extension| extension == "vcd"))
-            .collect();
-        assert!(!waveforms.is_empty(), "no waveform in {}", folder.display());
-        for waveform in waveforms {
-            assert!(failure.contains(&*waveform.to_string_lossy()) || suite.failures.len() > 1);
-            let text = std::fs::read_to_string(&waveform).expect("a waveform is text");
+        assert!(failure.contains(mutation.says), "{failure}");
+        for failure in &suite.failures {
+            let waveform = waveform(failure);
+            assert!(waveform.starts_with(&folder), "{failure}");
+            let text = std::fs::read_to_string(waveform).expect("the failure names a waveform");
             // A header, and at least one change of time after it.
             let (_, changes) = text
                 .split_once("$enddefinitions")
                 .expect("a VCD has a header");
-            assert!(changes.contains("\n#"), "{} is empty", waveform.display());
+            assert!(changes.contains("\n#"), "{failure}");
         }
     }
 }

@@ -24,7 +24,7 @@ pub struct SuiteContext<'a> {
 /// In the smoke tier one case of this many is left.
 const SMOKE: u64 = 500;
 /// In the smoke tier one job of this many is left.
-const SMOKE_JOBS: u64 = 6;
+const SMOKE_JOBS: u64 = 3;
 /// The cases that are left of any number.
 const SMOKE_LEAST: u64 = 20;
 

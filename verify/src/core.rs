@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use ndarray::Array2;
 use quaver_contract::formats::FP32;
 use quaver_contract::{CoreConfig, Engine as _};
-use quaver_cosim::{CosimError, PerStream, RtlEngine, RtlOptions, StallPattern};
+use quaver_cosim::{DriveError, PerStream, RtlEngine, RtlOptions, StallPattern};
 use quaver_golden::Golden;
 use quaver_hdl::Design;
 
@@ -260,7 +260,7 @@ impl<'a> CoreBench<'a> {
 }
 
 impl Setting {
-    fn apply(&self, engine: &mut RtlEngine) -> Result<(), CosimError> {
+    fn apply(&self, engine: &mut RtlEngine) -> Result<(), DriveError> {
         engine.set_seed(self.seed);
         engine.set_stalls(self.stalls.clone())
     }
@@ -289,13 +289,13 @@ fn find(
 }
 
 /// Whether an error is the core's own: a finding, not a reason to stop.
-pub(crate) fn is_fault(error: &CosimError) -> bool {
+pub(crate) fn is_fault(error: &DriveError) -> bool {
     matches!(
         error,
-        CosimError::Hang { .. }
-            | CosimError::BadJob { .. }
-            | CosimError::Bus { .. }
-            | CosimError::BusTimeout { .. }
-            | CosimError::Protocol { .. }
+        DriveError::Hang { .. }
+            | DriveError::BadJob { .. }
+            | DriveError::Bus { .. }
+            | DriveError::BusTimeout { .. }
+            | DriveError::Protocol { .. }
     )
 }

@@ -23,8 +23,6 @@ pub(crate) fn code(code: u32, format: &Format) -> String {
             significand,
             exponent,
         } => {
-            // In two steps: 2^exponent alone can be below f64's normal numbers only together with
-            // significands that binary32 formats do not have.
             let magnitude = significand as f64 * 2f64.powi(exponent);
             let value = if negative { -magnitude } else { magnitude };
             if value != 0.0 && !(1e-4..1e7).contains(&magnitude) {

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use quaver_contract::{ContractError, EngineError};
-use quaver_cosim::CosimError;
+use quaver_cosim::{CosimError, DriveError};
 use quaver_hdl::HdlError;
 
 /// What stops a suite.
@@ -54,6 +54,9 @@ pub enum VerifyError {
     /// The simulation could not be built, or failed.
     #[error(transparent)]
     Cosim(#[from] CosimError),
+    /// The core could not be driven.
+    #[error(transparent)]
+    Drive(#[from] DriveError),
     /// The reference could not run a job.
     #[error("golden: {0}")]
     Golden(#[from] EngineError),

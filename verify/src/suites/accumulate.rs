@@ -1,7 +1,7 @@
 //! `accumulate`: the array's accumulator and the drain's adder against exact sums rounded once.
 
-use quaver_contract::CoreConfig;
 use quaver_contract::formats::FP32;
+use quaver_contract::{Accumulator, CoreConfig};
 use quaver_golden::accumulate::add_rounded;
 use quaver_golden::{Number, decode};
 use quaver_hdl::OperandWidths;
@@ -114,8 +114,16 @@ pub fn pick_pair(random: &mut Random) -> (u32, u32) {
     (base_for(decode(b, FP32), random), b)
 }
 
-/// Runs both units at the configuration's latency, and in the extensive tier at every other.
+/// Runs the adder, and the accumulator where the array has it, at the configuration's latency; in
+/// the extensive tier at every other.
 pub(super) fn run(context: &SuiteContext<'_>, tally: &mut Tally) -> Result<(), VerifyError> {
+    if context.config.accumulator == Accumulator::Fp32 {
+        accumulate(context, tally)?;
+    }
+    add(context, tally)
+}
+
+fn accumulate(context: &SuiteContext<'_>, tally: &mut Tally) -> Result<(), VerifyError> {
     let config = context.config;
     let products = products(config);
     let latencies = context.latencies(config.pe_latency, 1..=5);
@@ -168,7 +176,7 @@ pub(super) fn run(context: &SuiteContext<'_>, tally: &mut Tally) -> Result<(), V
         };
         Bench::open(context, unit)?.check(cases, tally, next, expected, describe)?;
     }
-    add(context, tally)
+    Ok(())
 }
 
 fn add(context: &SuiteContext<'_>, tally: &mut Tally) -> Result<(), VerifyError> {

@@ -56,7 +56,7 @@ fn section(
 ) -> Result<(), VerifyError> {
     // A core that hangs or breaks a rule of its interfaces fails the check that it was in.
     let mut guarded = |check: &mut Check<'_>, engine: &mut RtlEngine| match run(check, engine) {
-        Err(VerifyError::Cosim(error)) if is_fault(&error) => {
+        Err(VerifyError::Drive(error)) if is_fault(&error) => {
             check.equal("interfaces", "", error.to_string(), String::new());
             Ok(())
         }

@@ -7,53 +7,35 @@ use quaver_hdl::OperandWidths;
 
 /// An operand's wires, least significant first: significand, exponent, sign, inf, nan
 /// (core.md, "Numbers inside the core").
-pub(super) fn pack_operand(number: Number, widths: OperandWidths) -> u64 {
-    let (exponent_bits, significand_bits) = (widths.exponent, widths.significand);
-    let flags = |nan: bool, inf: bool, sign: bool| {
-        (u64::from(nan) << 2 | u64::from(inf) << 1 | u64::from(sign))
-            << (exponent_bits + significand_bits)
-    };
-    match number {
-        Number::Nan => flags(true, false, false),
-        Number::Infinity { negative } => flags(false, true, negative),
-        Number::Finite {
-            negative,
-            significand,
-            exponent,
-        } => {
-            let length = significand.bit_length();
-            if length == 0 {
-                return flags(false, false, negative);
-            }
-            // The top bit moves to the top of the field; the exponent becomes that bit's.
-            let normalised = (significand as u64) << significand_bits >> length;
-            let top = exponent + length.cast_signed() - 1;
-            let field = u64::from(top.cast_unsigned()) & ((1 << exponent_bits) - 1);
-            flags(false, false, negative) | field << significand_bits | normalised
-        }
-    }
+pub(crate) fn pack_operand(number: Number, widths: OperandWidths) -> u64 {
+    let finite = normalised(number, widths);
+    pack(number, finite, widths.exponent, widths.significand)
 }
 
-/// The wires of the product of two finite operands or specials, as `quaver_product` makes them:
-/// the significands' product is not normalised.
-pub(super) fn pack_product(a: Number, b: Number, widths: OperandWidths) -> u64 {
-    let product_bits = 2 * widths.significand;
-    let exponent_bits = widths.exponent + 1;
-    let flags = |nan: bool, inf: bool, sign: bool| {
-        (u64::from(nan) << 2 | u64::from(inf) << 1 | u64::from(sign))
-            << (exponent_bits + product_bits)
-    };
+/// The wires of the product of two operands, as `quaver_product` makes them: the significands'
+/// product is not normalised.
+pub(crate) fn pack_product(a: Number, b: Number, widths: OperandWidths) -> u64 {
+    let factors = normalised(a, widths).zip(normalised(b, widths));
+    let finite = factors.map(|((exponent_a, a), (exponent_b, b))| (exponent_a + exponent_b, a * b));
     let product = quaver_golden::multiply(a, b);
-    match (product, normalised(a, widths), normalised(b, widths)) {
-        (Number::Nan, ..) => flags(true, false, false),
-        (Number::Infinity { negative }, ..) => flags(false, true, negative),
-        (Number::Finite { negative, .. }, Some((exponent_a, a)), Some((exponent_b, b))) => {
-            let exponent = (exponent_a + exponent_b).cast_unsigned();
-            let field = u64::from(exponent) & ((1 << exponent_bits) - 1);
-            flags(false, false, negative) | field << product_bits | (a * b)
-        }
-        (Number::Finite { negative, .. }, ..) => flags(false, false, negative),
-    }
+    pack(product, finite, widths.exponent + 1, 2 * widths.significand)
+}
+
+/// The fields of a number; `finite` is the exponent and significand of one that is not zero.
+fn pack(
+    number: Number,
+    finite: Option<(i32, u64)>,
+    exponent_bits: u32,
+    significand_bits: u32,
+) -> u64 {
+    let (flags, magnitude) = match number {
+        Number::Nan => (0b100, None),
+        Number::Infinity { negative } => (0b010 | u64::from(negative), None),
+        Number::Finite { negative, .. } => (u64::from(negative), finite),
+    };
+    let (exponent, significand) = magnitude.unwrap_or((0, 0));
+    let field = u64::from(exponent.cast_unsigned()) & ((1 << exponent_bits) - 1);
+    (flags << exponent_bits | field) << significand_bits | significand
 }
 
 /// Exponent and normalised significand of a finite number other than zero.
