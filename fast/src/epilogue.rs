@@ -12,6 +12,8 @@ pub(crate) struct Epilogue<'a> {
     encoder: Encoder,
     /// The output is binary32 and its policies change nothing.
     identity: bool,
+    /// The output is binary32.
+    binary32: bool,
     /// The NaN of a result in binary32 (numerics.md 6.2).
     nan: u32,
 }
@@ -24,6 +26,7 @@ impl<'a> Epilogue<'a> {
             bias: job.bias,
             relu: job.relu,
             encoder: Encoder::new(&job.output)?,
+            binary32: job.output.format == quaver_contract::formats::FP32,
             identity: job.output
                 == quaver_contract::Conversion::native(quaver_contract::formats::FP32),
         })
@@ -65,7 +68,12 @@ impl<'a> Epilogue<'a> {
             return;
         }
         for value in values {
-            *value = self.encoder.one(*value, 0);
+            let nan = self.binary32 && *value == self.nan;
+            *value = if nan {
+                self.nan
+            } else {
+                self.encoder.one(*value, 0)
+            };
         }
     }
 }
