@@ -7,32 +7,24 @@
 
 #![deny(unsafe_code)]
 
-mod beats;
-mod bus;
 pub mod cache;
-mod core;
 pub mod engine;
 pub mod error;
 mod icarus;
 mod library;
-pub mod random;
-mod registers;
-pub mod run;
 mod shim;
 pub mod signals;
 pub mod simulation;
-pub mod stalls;
-mod streams;
 mod testbench;
 mod tool;
 mod verilator;
 
-pub use bus::Response;
 pub use cache::Cache;
 pub use engine::{RtlEngine, RtlOptions};
 pub use error::CosimError;
-pub use random::Random;
-pub use run::Run;
-pub use signals::{PortId, Signals};
+pub use quaver_drive::{DriveError, PerStream, PortId, Random, Response, StallPattern};
+pub use signals::Signals;
 pub use simulation::{Batch, Simulation, Simulator, Step};
-pub use stalls::{PerStream, StallPattern};
+
+/// A job under way on a simulated core.
+pub type Run<'e, 'j> = quaver_drive::Run<'e, 'j, Box<dyn Simulation>>;

@@ -1,12 +1,9 @@
 //! The ports of a simulated design as flat arrays of words, which is how they travel.
 
+use quaver_drive::{DriveError, PortId};
 use quaver_hdl::{Design, Direction, Port};
 
 use crate::CosimError;
-
-/// A port of a simulation: cheap to keep, meaningless in another simulation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PortId(usize);
 
 /// Where a port's words are.
 #[derive(Clone, Copy, Debug)]
@@ -86,10 +83,10 @@ impl Signals {
     /// The port of that name.
     ///
     /// # Errors
-    /// [`CosimError::UnknownPort`] with the names that there are.
-    pub fn port(&self, name: &str) -> Result<PortId, CosimError> {
+    /// [`DriveError::UnknownPort`] with the names that there are.
+    pub fn port(&self, name: &str) -> Result<PortId, DriveError> {
         let position = self.ports.iter().position(|p| p.name == name);
-        position.map(PortId).ok_or_else(|| CosimError::UnknownPort {
+        position.map(PortId).ok_or_else(|| DriveError::UnknownPort {
             design: self.design.clone(),
             name: name.to_owned(),
             known: self

@@ -2,12 +2,13 @@
 
 use std::path::Path;
 
+use quaver_drive::{Device, DriveError, PortId};
 use quaver_hdl::Design;
 
 use crate::cache::Cache;
 use crate::icarus::IcarusSimulation;
 use crate::verilator::VerilatorSimulation;
-use crate::{CosimError, PortId, Signals};
+use crate::{CosimError, Signals};
 
 /// What advances a simulation by one row of a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -116,9 +117,9 @@ pub trait Simulation: Send {
     /// The port of that name.
     ///
     /// # Errors
-    /// [`CosimError::UnknownPort`] with the names that there are.
+    /// [`DriveError::UnknownPort`] with the names that there are.
     fn port(&self, name: &str) -> Result<PortId, CosimError> {
-        self.signals().port(name)
+        Ok(self.signals().port(name)?)
     }
 
     /// Gives an input its next value, as [`Signals::set`].
@@ -129,6 +130,32 @@ pub trait Simulation: Send {
     /// The last value of a port, as [`Signals::get`].
     fn get(&self, port: PortId) -> &[u32] {
         self.signals().get(port)
+    }
+}
+
+impl Device for dyn Simulation {
+    fn port(&self, name: &str) -> Result<PortId, DriveError> {
+        self.signals().port(name)
+    }
+
+    fn width(&self, port: PortId) -> u32 {
+        self.signals().width(port)
+    }
+
+    fn set(&mut self, port: PortId, words: &[u32]) {
+        self.signals_mut().set(port, words);
+    }
+
+    fn get(&self, port: PortId) -> &[u32] {
+        self.signals().get(port)
+    }
+
+    fn unknown(&self, port: PortId) -> &[u32] {
+        self.signals().unknown(port)
+    }
+
+    fn tick(&mut self) -> Result<(), DriveError> {
+        Simulation::tick(self).map_err(|error| DriveError::Device(Box::new(error)))
     }
 }
 
@@ -156,14 +183,15 @@ impl Simulator {
     /// The simulator of that name.
     ///
     /// # Errors
-    /// [`CosimError::Option`] with the known names.
+    /// [`DriveError::Option`] with the known names.
     pub fn get(name: &str) -> Result<Self, CosimError> {
         let found = Self::ALL.iter().copied().find(|s| s.name() == name);
-        found.ok_or_else(|| CosimError::Option {
+        let error = || DriveError::Option {
             option: "simulator".to_owned(),
             value: name.to_owned(),
             allowed: "verilator, icarus",
-        })
+        };
+        Ok(found.ok_or_else(error)?)
     }
 
     /// Builds the design, or takes it from the cache, and starts it with all inputs at 0 and the

@@ -4,7 +4,7 @@ mod support;
 
 use quaver_contract::{Conversion, CoreConfig, Engine as _, Formats, Rounding};
 use quaver_cosim::{
-    CosimError, PerStream, Random, Response, RtlEngine, RtlOptions, Simulator, StallPattern,
+    DriveError, PerStream, Random, Response, RtlEngine, RtlOptions, Simulator, StallPattern,
 };
 use support::cache;
 use support::gemm::{OwnedJob, format};
@@ -340,5 +340,5 @@ fn waveform_of_a_job_has_every_stream() {
 fn stalls_that_never_end_are_refused() {
     let mut engine = engine("single", Simulator::Icarus);
     let refused = engine.set_stalls(StallPattern::random(0, 1.0));
-    assert!(matches!(refused, Err(CosimError::Option { .. })));
+    assert!(matches!(refused, Err(DriveError::Option { .. })));
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use quaver_contract::ContractError;
+use quaver_drive::DriveError;
 
 /// Why the model could not be built, or a waveform could not be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -33,6 +34,9 @@ pub enum SimError {
         /// What is wrong with it.
         reason: String,
     },
+    /// The model could not be driven.
+    #[error(transparent)]
+    Drive(#[from] DriveError),
     /// The configuration or the job contradicts the contract.
     #[error(transparent)]
     Contract(#[from] ContractError),

@@ -12,6 +12,8 @@
 //! | `psum_memory` | banks, columns and their travelling addresses |
 //! | `drain` | scale, bias, ReLU and conversion |
 //! | `core` | everything above, and the clock |
+//!
+//! `device` puts it behind its ports, `engine` runs jobs on it.
 
 #![forbid(unsafe_code)]
 
@@ -22,8 +24,10 @@ mod bank_status;
 mod core;
 mod counters;
 mod csr;
+mod device;
 mod drain;
 mod drain_control;
+mod engine;
 mod error;
 mod job_control;
 mod launcher;
@@ -38,6 +42,8 @@ pub mod trace;
 
 pub use crate::axi_lite::{AxiLiteInputs, AxiLiteOutputs};
 pub use crate::core::Core;
+pub use crate::device::ModelDevice;
+pub use crate::engine::CycleEngine;
 pub use crate::error::SimError;
 pub use crate::ports::{Beat, Inputs, Outputs};
 pub use crate::shape::Shape;

@@ -5,7 +5,7 @@ use quaver_contract::{CoreConfig, Job};
 
 use crate::beats::{Beats, Tiling};
 use crate::stalls::Stall;
-use crate::{CosimError, PortId, Random, Signals, Simulation, StallPattern};
+use crate::{Device, DriveError, PortId, Random, StallPattern};
 
 /// Ports of an input stream.
 #[derive(Clone, Copy, Debug)]
@@ -37,21 +37,21 @@ pub(crate) struct StreamPorts {
 
 impl StreamPorts {
     /// Finds the ports, and checks that they are as wide as the configuration says.
-    pub(crate) fn new(signals: &Signals, config: &CoreConfig) -> Result<Self, CosimError> {
+    pub(crate) fn new(device: &impl Device, config: &CoreConfig) -> Result<Self, DriveError> {
         let port = |name: &str, suffix: &str, expected: usize| {
             let name = format!("{name}_{suffix}");
-            let port = signals.port(&name)?;
-            match signals.width(port) as usize == expected {
+            let port = device.port(&name)?;
+            match device.width(port) as usize == expected {
                 true => Ok(port),
-                false => Err(CosimError::PortWidth {
+                false => Err(DriveError::PortWidth {
                     name,
-                    width: signals.width(port),
+                    width: device.width(port),
                     expected: expected as u32,
                 }),
             }
         };
         let source = |name: &str, width: usize| {
-            Ok::<_, CosimError>(SourcePorts {
+            Ok::<_, DriveError>(SourcePorts {
                 data: port(name, "tdata", width)?,
                 valid: port(name, "tvalid", 1)?,
                 ready: port(name, "tready", 1)?,
@@ -74,11 +74,11 @@ impl StreamPorts {
     }
 
     /// Offers and takes nothing.
-    pub(crate) fn idle(&self, simulation: &mut dyn Simulation) {
+    pub(crate) fn idle(&self, device: &mut impl Device) {
         for source in [self.a, self.b, self.c, self.p] {
-            simulation.set(source.valid, &[0]);
+            device.set(source.valid, &[0]);
         }
-        simulation.set(self.d.ready, &[0]);
+        device.set(self.d.ready, &[0]);
     }
 }
 
@@ -100,7 +100,7 @@ impl<'j> Source<'j> {
     fn new(
         name: &'static str,
         ports: SourcePorts,
-        signals: &Signals,
+        device: &impl Device,
         beats: Beats<'j>,
         stall: Stall,
     ) -> Self {
@@ -109,14 +109,14 @@ impl<'j> Source<'j> {
             ports,
             beats,
             stall,
-            words: vec![0; signals.words(ports.data)],
+            words: vec![0; device.width(ports.data).div_ceil(32) as usize],
             offered: false,
             idle: false,
             sent: 0,
         }
     }
 
-    fn drive(&mut self, simulation: &mut dyn Simulation, random: &mut Random) {
+    fn drive(&mut self, device: &mut impl Device, random: &mut Random) {
         let stalled = self.stall.next();
         // An offered beat stays until it is taken (Arm IHI 0051, 2.2.1).
         if self.offered {
@@ -130,13 +130,13 @@ impl<'j> Source<'j> {
             random.fill(&mut self.words);
         }
         self.idle = !self.offered;
-        simulation.set(self.ports.data, &self.words);
-        simulation.set(self.ports.valid, &[u32::from(self.offered)]);
+        device.set(self.ports.data, &self.words);
+        device.set(self.ports.valid, &[u32::from(self.offered)]);
     }
 
     /// Whether a beat was taken.
-    fn sample(&mut self, simulation: &dyn Simulation) -> bool {
-        let taken = self.offered && simulation.get(self.ports.ready)[0] & 1 != 0;
+    fn sample(&mut self, device: &impl Device) -> bool {
+        let taken = self.offered && device.get(self.ports.ready)[0] & 1 != 0;
         if taken {
             self.offered = false;
             self.sent += 1;
@@ -194,13 +194,13 @@ impl<'j> Streams<'j> {
         job: &Job<'j>,
         config: &CoreConfig,
         ports: &StreamPorts,
-        signals: &Signals,
+        device: &impl Device,
         stalls: &StallPattern,
         seed: u64,
     ) -> Self {
         let tiling = Tiling::new(job, config);
         let stalls = stalls.begin();
-        let source = |name, ports, beats, stall| Source::new(name, ports, signals, beats, stall);
+        let source = |name, ports, beats, stall| Source::new(name, ports, device, beats, stall);
         Self {
             sources: [
                 source("s_axis_a", ports.a, Beats::a(job, tiling), stalls.a),
@@ -225,45 +225,36 @@ impl<'j> Streams<'j> {
     }
 
     /// Drives all streams for the next clock.
-    pub(crate) fn drive(&mut self, simulation: &mut dyn Simulation) {
+    pub(crate) fn drive(&mut self, device: &mut impl Device) {
         for source in &mut self.sources {
-            source.drive(simulation, &mut self.random);
+            source.drive(device, &mut self.random);
         }
         self.ready = !self.stall.next();
-        simulation.set(self.ports.ready, &[u32::from(self.ready)]);
+        device.set(self.ports.ready, &[u32::from(self.ready)]);
     }
 
     /// Looks at all streams after that clock.
-    pub(crate) fn sample(
-        &mut self,
-        simulation: &dyn Simulation,
-        cycle: u64,
-    ) -> Result<(), CosimError> {
+    pub(crate) fn sample(&mut self, device: &impl Device, cycle: u64) -> Result<(), DriveError> {
         let mut moved = false;
         for source in &mut self.sources {
-            moved |= source.sample(simulation);
+            moved |= source.sample(device);
         }
-        moved |= self.sample_result(simulation, cycle)?;
+        moved |= self.sample_result(device, cycle)?;
         self.idle = if moved { 0 } else { self.idle + 1 };
         Ok(())
     }
 
     /// Whether a result was taken.
-    fn sample_result(
-        &mut self,
-        simulation: &dyn Simulation,
-        cycle: u64,
-    ) -> Result<bool, CosimError> {
-        let signals = simulation.signals();
-        let broken = |what: String| CosimError::Protocol {
+    fn sample_result(&mut self, device: &impl Device, cycle: u64) -> Result<bool, DriveError> {
+        let broken = |what: String| DriveError::Protocol {
             stream: SINK,
             cycle,
             what,
         };
-        if signals.unknown(self.ports.valid)[0] != 0 {
+        if device.unknown(self.ports.valid)[0] != 0 {
             return Err(broken("tvalid is X".to_owned()));
         }
-        if signals.get(self.ports.valid)[0] & 1 == 0 {
+        if device.get(self.ports.valid)[0] & 1 == 0 {
             return match self.held {
                 None => Ok(false),
                 Some(_) => Err(broken("tvalid fell before tready".to_owned())),
@@ -271,9 +262,9 @@ impl<'j> Streams<'j> {
         }
         self.beat.data.clear();
         self.beat.keep.clear();
-        self.beat.data.extend(signals.get(self.ports.data));
-        self.beat.keep.extend(signals.get(self.ports.keep));
-        self.beat.last = signals.get(self.ports.last)[0];
+        self.beat.data.extend(device.get(self.ports.data));
+        self.beat.keep.extend(device.get(self.ports.keep));
+        self.beat.last = device.get(self.ports.last)[0];
         if let Some(held) = &self.held
             && *held != self.beat
         {
@@ -289,15 +280,15 @@ impl<'j> Streams<'j> {
             return Ok(false);
         }
         self.held = None;
-        self.take(signals, cycle)?;
+        self.take(device, cycle)?;
         Ok(true)
     }
 
     /// Checks a result beat and keeps its values.
-    fn take(&mut self, signals: &Signals, cycle: u64) -> Result<(), CosimError> {
+    fn take(&mut self, device: &impl Device, cycle: u64) -> Result<(), DriveError> {
         let (position, count) = (self.received, self.tiling.d_count());
         let broken = |what: String| {
-            Err(CosimError::Protocol {
+            Err(DriveError::Protocol {
                 stream: SINK,
                 cycle,
                 what: format!("result beat {position} of {count}: {what}"),
@@ -328,7 +319,7 @@ impl<'j> Streams<'j> {
                 u32::from(is_last)
             ));
         }
-        let unknown = signals.unknown(self.ports.data);
+        let unknown = device.unknown(self.ports.data);
         let columns = self.beat.data.iter().zip(unknown).take(valid);
         for (col, (&code, &unknown)) in columns.enumerate() {
             if unknown != 0 {

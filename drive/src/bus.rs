@@ -1,6 +1,6 @@
 //! An AXI4-Lite manager (Arm IHI 0022, part B): one access at a time, with real handshakes.
 
-use crate::{CosimError, PortId, Random, Signals, Simulation};
+use crate::{Device, DriveError, PortId, Random};
 
 /// What the core answers to an access (Arm IHI 0022, table A3-5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -124,8 +124,8 @@ pub(crate) struct Bus {
 const LONGEST_DELAY: u32 = 3;
 
 impl Bus {
-    pub(crate) fn new(signals: &Signals) -> Result<Self, CosimError> {
-        let port = |name: &str| signals.port(&format!("s_axil_{name}"));
+    pub(crate) fn new(device: &impl Device) -> Result<Self, DriveError> {
+        let port = |name: &str| device.port(&format!("s_axil_{name}"));
         Ok(Self {
             ports: Ports {
                 awaddr: port("awaddr")?,
@@ -188,23 +188,22 @@ impl Bus {
     }
 
     /// Drives the channels for the next clock.
-    pub(crate) fn drive(&self, simulation: &mut dyn Simulation) {
+    pub(crate) fn drive(&self, device: &mut impl Device) {
         let p = &self.ports;
-        let signals = simulation.signals_mut();
         let mut valid = [false; 3];
         let mut ready = [false; 2];
         if let Some(transfer) = &self.transfer {
             let taken = transfer.response_delay == 0;
             match transfer.access {
                 Access::Write { offset, value } => {
-                    signals.set(p.awaddr, &[offset]);
-                    signals.set(p.wdata, &[value]);
-                    signals.set(p.wstrb, &[0xf]);
+                    device.set(p.awaddr, &[offset]);
+                    device.set(p.wdata, &[value]);
+                    device.set(p.wstrb, &[0xf]);
                     valid = [transfer.address.valid(), transfer.data.valid(), false];
                     ready = [taken, false];
                 }
                 Access::Read { offset } => {
-                    signals.set(p.araddr, &[offset]);
+                    device.set(p.araddr, &[offset]);
                     valid = [false, false, transfer.address.valid()];
                     ready = [false, taken];
                 }
@@ -217,16 +216,15 @@ impl Bus {
             (p.bready, ready[0]),
             (p.rready, ready[1]),
         ] {
-            signals.set(port, &[u32::from(value)]);
+            device.set(port, &[u32::from(value)]);
         }
     }
 
     /// Looks at the channels after a clock; gives the response and the data when it has come.
-    pub(crate) fn sample(&mut self, simulation: &dyn Simulation) -> Option<(Response, u32)> {
+    pub(crate) fn sample(&mut self, device: &impl Device) -> Option<(Response, u32)> {
         let p = &self.ports;
         let transfer = self.transfer.as_mut()?;
-        let signals = simulation.signals();
-        let high = |port| signals.get(port)[0] & 1 != 0;
+        let high = |port| device.get(port)[0] & 1 != 0;
         let (address_ready, response, valid) = match transfer.access {
             Access::Write { .. } => (p.awready, p.bresp, p.bvalid),
             Access::Read { .. } => (p.arready, p.rresp, p.rvalid),
@@ -235,8 +233,8 @@ impl Bus {
         transfer.response_delay = transfer.response_delay.saturating_sub(1);
         if taken && high(valid) {
             self.transfer = None;
-            let response = Response::from_code(signals.get(response)[0]);
-            return Some((response, signals.get(p.rdata)[0]));
+            let response = Response::from_code(device.get(response)[0]);
+            return Some((response, device.get(p.rdata)[0]));
         }
         transfer.address.clocked(high(address_ready));
         transfer.data.clocked(high(p.wready));

@@ -1,4 +1,4 @@
-//! A job under way on the simulated core.
+//! A job under way on a driven core.
 
 use quaver_contract::job::Counters;
 use quaver_contract::{Job, JobResult};
@@ -7,28 +7,28 @@ use crate::bus::{Access, Response};
 use crate::core::Core;
 use crate::registers::{self, describe, pack, unpack};
 use crate::streams::Streams;
-use crate::{CosimError, RtlEngine};
+use crate::{Device, DriveError, Driver};
 
 /// A job that has been started. [`Run::finish`] brings it to its end; [`Run::step`] clocks it once,
 /// so that a test can do something in its middle. A run that is dropped leaves the core busy, and
 /// the engine's next job resets it.
-pub struct Run<'e, 'j> {
-    engine: &'e mut RtlEngine,
+pub struct Run<'e, 'j, D: Device> {
+    engine: &'e mut Driver<D>,
     /// `None` once the job has ended.
     streams: Option<Streams<'j>>,
     /// Clocks without progress that mean a hang.
     patience: u64,
 }
 
-impl<'e, 'j> Run<'e, 'j> {
+impl<'e, 'j, D: Device> Run<'e, 'j, D> {
     /// Starts the job whose registers have been written. The streams begin in the clock in which
     /// the core writes CONTROL.start.
-    pub(crate) fn start(engine: &'e mut RtlEngine, job: &Job<'j>) -> Result<Self, CosimError> {
+    pub(crate) fn start(engine: &'e mut Driver<D>, job: &Job<'j>) -> Result<Self, DriveError> {
         let streams = Streams::new(
             job,
             &engine.config,
             &engine.core.stream_ports,
-            engine.core.signals(),
+            &engine.core.device,
             &engine.stalls,
             engine.seed,
         );
@@ -54,8 +54,8 @@ impl<'e, 'j> Run<'e, 'j> {
     /// One clock. True when the core says that the job has ended.
     ///
     /// # Errors
-    /// [`CosimError::Hang`], [`CosimError::Protocol`], or the simulator's own end.
-    pub fn step(&mut self) -> Result<bool, CosimError> {
+    /// [`DriveError::Hang`], [`DriveError::Protocol`], or the simulator's own end.
+    pub fn step(&mut self) -> Result<bool, DriveError> {
         if self.engine.core.irq() {
             return Ok(true);
         }
@@ -70,8 +70,8 @@ impl<'e, 'j> Run<'e, 'j> {
     /// Reads any address of the register bus while the streams go on.
     ///
     /// # Errors
-    /// As [`RtlEngine::read`] and [`Run::step`].
-    pub fn read(&mut self, offset: u32) -> Result<(Response, u32), CosimError> {
+    /// As [`Driver::read`] and [`Run::step`].
+    pub fn read(&mut self, offset: u32) -> Result<(Response, u32), DriveError> {
         let access = Access::Read { offset };
         self.engine.core.access(access, self.streams.as_mut())
     }
@@ -79,8 +79,8 @@ impl<'e, 'j> Run<'e, 'j> {
     /// Writes any address of the register bus while the streams go on.
     ///
     /// # Errors
-    /// As [`RtlEngine::write`] and [`Run::step`].
-    pub fn write(&mut self, offset: u32, value: u32) -> Result<Response, CosimError> {
+    /// As [`Driver::write`] and [`Run::step`].
+    pub fn write(&mut self, offset: u32, value: u32) -> Result<Response, DriveError> {
         let access = Access::Write { offset, value };
         Ok(self.engine.core.access(access, self.streams.as_mut())?.0)
     }
@@ -88,8 +88,8 @@ impl<'e, 'j> Run<'e, 'j> {
     /// Ends the job by CONTROL.abort: beats move until the core has taken the write.
     ///
     /// # Errors
-    /// As [`RtlEngine::write`] and [`Run::step`].
-    pub fn abort(mut self) -> Result<(), CosimError> {
+    /// As [`Driver::write`] and [`Run::step`].
+    pub fn abort(mut self) -> Result<(), DriveError> {
         let abort = control("abort");
         self.engine.core.issue(abort, self.streams.as_mut())?;
         self.engine.core.idle_streams();
@@ -102,21 +102,21 @@ impl<'e, 'j> Run<'e, 'j> {
     /// Ends the job by a reset.
     ///
     /// # Errors
-    /// [`CosimError::Stopped`] when the simulator ended.
-    pub fn reset(self) -> Result<(), CosimError> {
+    /// [`DriveError::Stopped`] when the simulator ended.
+    pub fn reset(self) -> Result<(), DriveError> {
         self.engine.reset()
     }
 
     /// Runs the job to its end and collects its result.
     ///
     /// # Errors
-    /// [`CosimError::BadJob`] when the core refused it; else as [`Run::step`].
-    pub fn finish(mut self) -> Result<JobResult, CosimError> {
+    /// [`DriveError::BadJob`] when the core refused it; else as [`Run::step`].
+    pub fn finish(mut self) -> Result<JobResult, DriveError> {
         while !self.step()? {}
         let cycle = self.engine.core.cycle() - 1;
         let status = self.engine.core.read("STATUS", self.streams.as_mut())?;
         if unpack("STATUS", "bad_job", status) != 0 {
-            return Err(CosimError::BadJob {
+            return Err(DriveError::BadJob {
                 cycle,
                 state: registers_in_words(&mut self.engine.core, JOB_REGISTERS)?,
             });
@@ -124,7 +124,7 @@ impl<'e, 'j> Run<'e, 'j> {
         let moved = self.streams.as_mut().is_none_or(Streams::is_complete);
         if unpack("STATUS", "done", status) == 0 || !moved {
             let streams = self.streams.as_mut().map(Streams::state);
-            return Err(CosimError::Protocol {
+            return Err(DriveError::Protocol {
                 stream: "irq_o",
                 cycle,
                 what: format!(
@@ -164,12 +164,12 @@ impl<'e, 'j> Run<'e, 'j> {
         Some(streams)
     }
 
-    fn hang(&mut self, idle: u64) -> CosimError {
+    fn hang(&mut self, idle: u64) -> DriveError {
         let cycle = self.engine.core.cycle() - 1;
         let streams = self.streams.as_mut().map(Streams::state);
         let registers = registers_in_words(&mut self.engine.core, STATE_REGISTERS)
             .unwrap_or_else(|error| error.to_string());
-        CosimError::Hang {
+        DriveError::Hang {
             cycle,
             idle,
             state: format!("{registers}; {}", streams.unwrap_or_default()),
@@ -177,7 +177,7 @@ impl<'e, 'j> Run<'e, 'j> {
     }
 }
 
-impl Drop for Run<'_, '_> {
+impl<D: Device> Drop for Run<'_, '_, D> {
     fn drop(&mut self) {
         self.leave();
     }
@@ -194,7 +194,7 @@ const STATE_REGISTERS: &[&str] = &[
 
 const JOB_REGISTERS: &[&str] = &["STATUS", "M", "N", "K", "OPERANDS", "OUTPUT", "EPILOGUE"];
 
-fn registers_in_words(core: &mut Core, names: &[&str]) -> Result<String, CosimError> {
+fn registers_in_words<D: Device>(core: &mut Core<D>, names: &[&str]) -> Result<String, DriveError> {
     let mut parts = Vec::new();
     for name in names {
         parts.push(describe(name, core.read(name, None)?));
@@ -211,7 +211,7 @@ fn control(field: &str) -> Access {
 
 /// Clocks without a transfer that no healthy core lets pass: several times its longest path from
 /// a beat to the next, plus the longest stall of the testbench.
-fn patience(engine: &RtlEngine) -> u64 {
+fn patience<D: Device>(engine: &Driver<D>) -> u64 {
     let c = &engine.config;
     let path = c.rows * c.pe_latency + c.rows + c.cols + c.tile_rows;
     1000 + 4 * path as u64 + engine.stalls.longest()

@@ -1,6 +1,6 @@
 //! When the testbench offers no beat, or takes none.
 
-use crate::{CosimError, Random};
+use crate::{DriveError, Random};
 
 /// One value for each stream of the core.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -72,13 +72,13 @@ impl StallPattern {
     }
 
     /// Checks that every stream moves at last.
-    pub(crate) fn validate(&self) -> Result<(), CosimError> {
+    pub(crate) fn validate(&self) -> Result<(), DriveError> {
         match self {
             Self::None => {}
             Self::Random { probability, .. } => {
                 for (stream, &value) in probability.named() {
                     if !(0.0..=0.99).contains(&value) {
-                        return Err(CosimError::Option {
+                        return Err(DriveError::Option {
                             option: format!("stall probability of {stream}"),
                             value: value.to_string(),
                             allowed: "0 to 0.99",
@@ -89,7 +89,7 @@ impl StallPattern {
             Self::Explicit(patterns) => {
                 for (stream, pattern) in patterns.named() {
                     if !pattern.is_empty() && pattern.iter().all(|&stalled| stalled) {
-                        return Err(CosimError::Option {
+                        return Err(DriveError::Option {
                             option: format!("stall pattern of {stream}"),
                             value: format!("{} stalls", pattern.len()),
                             allowed: "empty, or with a clock that does not stall",

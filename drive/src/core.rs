@@ -1,12 +1,10 @@
-//! A core in its simulator: the clock, the register bus and the reset.
-
-use std::path::Path;
+//! A core behind its ports: the clock, the register bus and the reset.
 
 use quaver_contract::CoreConfig;
 
 use crate::bus::{Access, Bus};
 use crate::streams::{StreamPorts, Streams};
-use crate::{CosimError, PortId, Response, Simulation, registers};
+use crate::{Device, DriveError, PortId, Response, registers};
 
 /// Clocks of a reset.
 const RESET_CLOCKS: usize = 4;
@@ -15,9 +13,9 @@ const RESET_CLOCKS: usize = 4;
 /// sequence of handshakes takes.
 const ACCESS_CLOCKS: u64 = 256;
 
-/// A simulated core.
-pub(crate) struct Core {
-    simulation: Box<dyn Simulation>,
+/// A driven core.
+pub(crate) struct Core<D> {
+    pub(crate) device: D,
     pub(crate) bus: Bus,
     pub(crate) stream_ports: StreamPorts,
     reset: PortId,
@@ -25,24 +23,16 @@ pub(crate) struct Core {
     cycle: u64,
 }
 
-impl Core {
-    /// Starts a waveform when asked to, and resets the core.
-    pub(crate) fn new(
-        mut simulation: Box<dyn Simulation>,
-        config: &CoreConfig,
-        vcd: Option<&Path>,
-    ) -> Result<Self, CosimError> {
-        if let Some(path) = vcd {
-            simulation.start_trace(path)?;
-        }
-        let signals = simulation.signals();
+impl<D: Device> Core<D> {
+    /// Finds the ports, and resets the core.
+    pub(crate) fn new(device: D, config: &CoreConfig) -> Result<Self, DriveError> {
         let mut core = Self {
-            bus: Bus::new(signals)?,
-            stream_ports: StreamPorts::new(signals, config)?,
-            reset: signals.port("rst_ni")?,
-            irq: signals.port("irq_o")?,
+            bus: Bus::new(&device)?,
+            stream_ports: StreamPorts::new(&device, config)?,
+            reset: device.port("rst_ni")?,
+            irq: device.port("irq_o")?,
             cycle: 0,
-            simulation,
+            device,
         };
         core.reset()?;
         Ok(core)
@@ -53,54 +43,50 @@ impl Core {
         self.cycle
     }
 
-    pub(crate) fn signals(&self) -> &crate::Signals {
-        self.simulation.signals()
-    }
-
     /// Whether the core asked for attention in the last clock.
     pub(crate) fn irq(&self) -> bool {
-        self.simulation.get(self.irq)[0] & 1 != 0
+        self.device.get(self.irq)[0] & 1 != 0
     }
 
     /// Puts the core, the bus and the streams into their reset state.
-    pub(crate) fn reset(&mut self) -> Result<(), CosimError> {
+    pub(crate) fn reset(&mut self) -> Result<(), DriveError> {
         self.bus.reset();
-        self.stream_ports.idle(&mut *self.simulation);
-        self.simulation.set(self.reset, &[0]);
+        self.stream_ports.idle(&mut self.device);
+        self.device.set(self.reset, &[0]);
         for _ in 0..RESET_CLOCKS {
             self.clock(None)?;
         }
-        self.simulation.set(self.reset, &[1]);
+        self.device.set(self.reset, &[1]);
         self.clock(None)?;
         Ok(())
     }
 
     /// Offers and takes no beats until streams are driven again.
     pub(crate) fn idle_streams(&mut self) {
-        self.stream_ports.idle(&mut *self.simulation);
+        self.stream_ports.idle(&mut self.device);
     }
 
     /// One clock. Gives the answer to an access when it has come.
     pub(crate) fn clock(
         &mut self,
         streams: Option<&mut Streams<'_>>,
-    ) -> Result<Option<(Response, u32)>, CosimError> {
-        let simulation = &mut *self.simulation;
-        self.bus.drive(simulation);
+    ) -> Result<Option<(Response, u32)>, DriveError> {
+        let device = &mut self.device;
+        self.bus.drive(device);
         let cycle = self.cycle;
         match streams {
             Some(streams) => {
-                streams.drive(simulation);
-                simulation.tick()?;
+                streams.drive(device);
+                device.tick()?;
                 self.cycle += 1;
-                streams.sample(simulation, cycle)?;
+                streams.sample(device, cycle)?;
             }
             None => {
-                simulation.tick()?;
+                device.tick()?;
                 self.cycle += 1;
             }
         }
-        Ok(self.bus.sample(simulation))
+        Ok(self.bus.sample(device))
     }
 
     /// Begins an access and clocks until the core has taken all of it: the access takes place in
@@ -109,11 +95,11 @@ impl Core {
         &mut self,
         access: Access,
         mut streams: Option<&mut Streams<'_>>,
-    ) -> Result<(), CosimError> {
+    ) -> Result<(), DriveError> {
         self.bus.begin(access);
         for _ in 0..ACCESS_CLOCKS {
             if let Some((response, _)) = self.clock(streams.as_deref_mut())? {
-                return Err(CosimError::Protocol {
+                return Err(DriveError::Protocol {
                     stream: "s_axil",
                     cycle: self.cycle - 1,
                     what: format!("{} before the {} was taken", response.name(), access.name()),
@@ -131,7 +117,7 @@ impl Core {
         &mut self,
         access: Access,
         mut streams: Option<&mut Streams<'_>>,
-    ) -> Result<(Response, u32), CosimError> {
+    ) -> Result<(Response, u32), DriveError> {
         for _ in 0..ACCESS_CLOCKS {
             if let Some(answer) = self.clock(streams.as_deref_mut())? {
                 return Ok(answer);
@@ -145,7 +131,7 @@ impl Core {
         &mut self,
         access: Access,
         mut streams: Option<&mut Streams<'_>>,
-    ) -> Result<(Response, u32), CosimError> {
+    ) -> Result<(Response, u32), DriveError> {
         self.issue(access, streams.as_deref_mut())?;
         self.complete(access, streams)
     }
@@ -155,7 +141,7 @@ impl Core {
         &mut self,
         register: &str,
         streams: Option<&mut Streams<'_>>,
-    ) -> Result<u32, CosimError> {
+    ) -> Result<u32, DriveError> {
         let access = Access::Read {
             offset: registers::offset(register),
         };
@@ -165,7 +151,7 @@ impl Core {
     }
 
     /// Writes a register that must answer OKAY.
-    pub(crate) fn write(&mut self, register: &str, value: u32) -> Result<(), CosimError> {
+    pub(crate) fn write(&mut self, register: &str, value: u32) -> Result<(), DriveError> {
         let access = Access::Write {
             offset: registers::offset(register),
             value,
@@ -174,10 +160,10 @@ impl Core {
         self.expect_okay(access, response)
     }
 
-    pub(crate) fn expect_okay(&self, access: Access, response: Response) -> Result<(), CosimError> {
+    pub(crate) fn expect_okay(&self, access: Access, response: Response) -> Result<(), DriveError> {
         match response {
             Response::Okay => Ok(()),
-            other => Err(CosimError::Bus {
+            other => Err(DriveError::Bus {
                 access: access.name(),
                 register: registers::name_at(access.offset()),
                 response: other.name().to_owned(),
@@ -186,13 +172,9 @@ impl Core {
         }
     }
 
-    pub(crate) fn stop_trace(&mut self) -> Result<(), CosimError> {
-        self.simulation.stop_trace()
-    }
-
-    fn timeout(&mut self, access: Access) -> CosimError {
+    fn timeout(&mut self, access: Access) -> DriveError {
         self.bus.reset();
-        CosimError::BusTimeout {
+        DriveError::BusTimeout {
             access: access.name(),
             offset: access.offset(),
             clocks: ACCESS_CLOCKS,

@@ -1,0 +1,53 @@
+//! The `cycle` engine: jobs on the model.
+
+use std::ops::{Deref, DerefMut};
+
+use quaver_contract::{CoreConfig, Engine, EngineError, Job, JobResult};
+use quaver_drive::{Driver, StallPattern};
+
+use crate::SimError;
+use crate::device::ModelDevice;
+
+/// The model of a core, driven like the core in a simulator: the same clocks and the same counters
+/// for the same job, stalls and seed. What it can do beside running jobs is in [`Driver`].
+pub struct CycleEngine {
+    driver: Driver<ModelDevice>,
+}
+
+impl CycleEngine {
+    /// The core of a configuration, reset. `seed` decides the bits that the core must ignore.
+    ///
+    /// # Errors
+    /// [`SimError::Accumulator`] for a configuration that has no Verilog either;
+    /// [`SimError::Drive`] for a pattern that stalls forever.
+    pub fn new(config: &CoreConfig, stalls: StallPattern, seed: u64) -> Result<Self, SimError> {
+        let device = ModelDevice::new(config)?;
+        Ok(Self {
+            driver: Driver::new(device, config, stalls, seed)?,
+        })
+    }
+}
+
+impl Deref for CycleEngine {
+    type Target = Driver<ModelDevice>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.driver
+    }
+}
+
+impl DerefMut for CycleEngine {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.driver
+    }
+}
+
+impl Engine for CycleEngine {
+    fn name(&self) -> &'static str {
+        "cycle"
+    }
+
+    fn run(&mut self, job: &Job<'_>) -> Result<JobResult, EngineError> {
+        Ok(self.driver.run(job)?)
+    }
+}
