@@ -316,7 +316,29 @@ impl Accumulator {
             )),
             Self::Dot(dot) => {
                 ranged("dot.lanes", dot.lanes, 1, 64)?;
-                ranged("dot.fraction_bits", dot.fraction_bits as usize, 4, 40)
+                ranged("dot.fraction_bits", dot.fraction_bits as usize, 4, 40)?;
+                if let DotOutput::Truncate(bits) = dot.output {
+                    ranged("dot.output.truncate", bits as usize, 1, 23)?;
+                }
+                if dot.groups == Groups::EvenOdd {
+                    ranged("dot.lanes of even and odd groups", dot.lanes, 2, 64)?;
+                }
+                match dot.addend {
+                    Addend::Early if dot.groups == Groups::EvenOdd => Err(ContractError::illegal(
+                        "dot.addend",
+                        "early",
+                        "a late one with even and odd groups",
+                    )),
+                    Addend::LateFloored {
+                        sum_bits,
+                        addend_bits,
+                    } => {
+                        let least = dot.fraction_bits.max(addend_bits) as usize;
+                        ranged("dot.addend.addend_bits", addend_bits as usize, 4, 40)?;
+                        ranged("dot.addend.sum_bits", sum_bits as usize, least, 40)
+                    }
+                    _ => Ok(()),
+                }
             }
             Self::Chunked { inner, every } => {
                 ranged("chunked.every", *every, 1, 1 << 20)?;

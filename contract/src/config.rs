@@ -10,6 +10,9 @@ use crate::{Accumulator, ContractError, Encoding, Format, Formats};
 /// The text of the named configurations, embedded so that an installed binary needs no files.
 pub const NAMED: &str = include_str!("../configs.toml");
 
+/// The largest K of a job on a core whose accumulator is exact.
+pub const EXACT_MAX_K: u32 = 1 << 16;
+
 /// How operands move through the array.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -119,6 +122,14 @@ impl CoreConfig {
         self.rows * self.lanes()
     }
 
+    /// The largest K of a job, where the core bounds it: exact sums are as wide as it needs.
+    pub const fn max_k(&self) -> Option<u32> {
+        match self.accumulator {
+            Accumulator::Exact => Some(EXACT_MAX_K),
+            _ => None,
+        }
+    }
+
     /// The number by which the core's CSRs select a format: the table's id, or for formats outside
     /// the table 192 plus the position among this configuration's formats.
     pub fn format_id(&self, format: &Format) -> Option<u8> {
@@ -183,6 +194,18 @@ impl CoreConfig {
             }
         }
         self.accumulator.validate()?;
+        if let Accumulator::Chunked { every, .. } = self.accumulator
+            && !every.is_multiple_of(self.tile_k())
+        {
+            return Err(ContractError::illegal(
+                key("rows"),
+                self.rows,
+                format!(
+                    "a divisor of {}: chunks end where k tiles do",
+                    every / self.lanes()
+                ),
+            ));
+        }
         for a in &self.operand_formats {
             for b in &self.operand_formats {
                 if !a.products_fit_fp32(b) {

@@ -81,7 +81,7 @@ named_enum! {
 }
 
 named_enum! {
-    /// What a NaN input becomes (numerics.md, 5.1). No policy keeps a payload.
+    /// What a NaN becomes, and which NaN others become (numerics.md, 5.1).
     Nan "NaN policy" {
         /// The canonical NaN of the format, positive; the largest finite number of a float without
         /// NaN, 0 of an integer.
@@ -319,8 +319,7 @@ impl Conversion {
     }
 
     /// Checks that a job may have this as its output: jobs carry no random bits, and cores have
-    /// the canonical NaN and the value rule alone. Every NaN of a job is positive, so `sign` is the
-    /// canonical NaN.
+    /// the canonical NaN and the value rule alone (numerics.md, 5.11).
     ///
     /// # Errors
     /// [`ContractError::Illegal`] naming the field.
@@ -333,11 +332,11 @@ impl Conversion {
                 "a job carries no random bits: rne, rz, ru, rd, rna",
             ));
         }
-        if !matches!(self.nan, Nan::Canonical | Nan::Sign) {
+        if self.nan != Nan::Canonical {
             return Err(ContractError::illegal(
                 "output nan",
                 self.nan.name(),
-                "canonical, sign",
+                "canonical",
             ));
         }
         if self.powers != Powers::Value {

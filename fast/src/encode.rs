@@ -28,13 +28,12 @@ pub struct Encoder {
     sign_shift: u32,
     sign_mask: u32,
     max_code: u32,
-    /// Code of an overflow and of an infinity, before the sign.
+    /// Codes of an overflow, of an infinity and of a NaN, and the bits that a negative input
+    /// inverts in each.
     overflow_code: u32,
+    overflow_sign: u32,
     infinity_code: u32,
-    /// Whether the two above take the input's sign (a NaN does not).
-    overflow_signed: bool,
-    infinity_signed: bool,
-    /// Code of an input NaN: the first, with the bits of the second inverted when it is negative.
+    infinity_sign: u32,
     nan_code: u32,
     nan_sign: u32,
     /// What a format of powers of two has for zero and negative numbers.
@@ -56,22 +55,23 @@ impl Encoder {
             Encoding::Float | Encoding::PowerOfTwo => max_code,
             Encoding::TwosComplement => 0,
         });
+        let sign_mask = format.sign_mask();
         let (nan_code, nan_sign) = match conversion.nan {
             Nan::Canonical => (canonical, 0),
-            Nan::Sign => (canonical, format.sign_mask()),
-            Nan::Ones => (format.magnitude_mask(), format.sign_mask()),
-            Nan::OppositeZero => (format.sign_mask(), format.sign_mask()),
+            Nan::Sign => (canonical, sign_mask),
+            Nan::Ones => (format.magnitude_mask(), sign_mask),
+            Nan::OppositeZero => (sign_mask, sign_mask),
         };
         let infinity = format.infinity_code().unwrap_or(max_code);
         let overflow = match conversion.overflow {
-            Overflow::Saturate => (max_code, true),
-            Overflow::Infinity => (infinity, true),
-            Overflow::Nan => (canonical, false),
+            Overflow::Saturate => (max_code, sign_mask),
+            Overflow::Infinity => (infinity, sign_mask),
+            Overflow::Nan => (nan_code, nan_sign),
         };
         let from_infinity = match conversion.infinity {
-            Infinity::Saturate => (max_code, true),
-            Infinity::Infinity => (infinity, true),
-            Infinity::Nan => (canonical, false),
+            Infinity::Saturate => (max_code, sign_mask),
+            Infinity::Infinity => (infinity, sign_mask),
+            Infinity::Nan => (nan_code, nan_sign),
         };
         Ok(Self {
             encoding: format.encoding,
@@ -84,12 +84,12 @@ impl Encoder {
             min_field: (format.min_exponent() + 127).max(1).cast_unsigned(),
             min_shift: 23 - format.fraction_bits,
             sign_shift: 32 - format.bits(),
-            sign_mask: format.sign_mask(),
+            sign_mask,
             max_code,
             overflow_code: overflow.0,
-            overflow_signed: overflow.1,
+            overflow_sign: overflow.1,
             infinity_code: from_infinity.0,
-            infinity_signed: from_infinity.1,
+            infinity_sign: from_infinity.1,
             nan_code,
             nan_sign,
             not_positive: format.nan_code().unwrap_or(0),
@@ -152,37 +152,29 @@ impl Encoder {
         };
         let sign = (value & 0x8000_0000) >> self.sign_shift;
         let overflows = magnitude_code > self.max_code;
-        let beyond = if toward_zero {
-            self.max_code
+        let (beyond, beyond_sign) = if toward_zero {
+            (self.max_code, self.sign_mask)
         } else {
-            self.overflow_code
+            (self.overflow_code, self.overflow_sign)
         };
-        let beyond_sign = if toward_zero || self.overflow_signed {
-            sign
-        } else {
-            0
-        };
-        let mut code = if overflows { beyond } else { magnitude_code };
-        let mut signed = if overflows { beyond_sign } else { sign };
         let infinite = magnitude == INFINITY;
-        code = if infinite { self.infinity_code } else { code };
-        signed = if infinite && !self.infinity_signed {
-            0
-        } else if infinite {
-            sign
+        let mut code = if overflows { beyond } else { magnitude_code };
+        let mut signed = if overflows {
+            beyond_sign
         } else {
-            signed
+            self.sign_mask
         };
+        code = if infinite { self.infinity_code } else { code };
+        signed = if infinite { self.infinity_sign } else { signed };
         signed = if self.no_negative_zero && code == 0 {
             0
         } else {
             signed
         };
-        if magnitude > INFINITY {
-            self.nan_code ^ (sign & self.nan_sign)
-        } else {
-            code | signed
-        }
+        let nan = magnitude > INFINITY;
+        code = if nan { self.nan_code } else { code };
+        signed = if nan { self.nan_sign } else { signed };
+        code ^ (sign & signed)
     }
 
     /// Encodes `values`. `random` holds a number per value for

@@ -25,7 +25,7 @@ pub fn encode<M: Magnitude>(number: Number<M>, conversion: &Conversion, random: 
         Number::Infinity { negative } => match conversion.infinity {
             Infinity::Saturate => largest(format, negative),
             Infinity::Infinity => infinity(format, negative),
-            Infinity::Nan => nan(format),
+            Infinity::Nan => encode_nan(negative, conversion),
         },
         Number::Finite {
             negative,
@@ -177,7 +177,7 @@ fn encode_power_of_two<M: Magnitude>(x: &Finite<M>, conversion: &Conversion, ran
     }
 }
 
-/// Rule 5.1: the code of a NaN of that sign.
+/// Rule 5.1: the code of a NaN that a NaN or a number of that sign becomes.
 pub fn encode_nan(negative: bool, conversion: &Conversion) -> u32 {
     let format = conversion.format;
     match conversion.nan {
@@ -210,7 +210,7 @@ fn overflow(negative: bool, conversion: &Conversion) -> u32 {
     match conversion.overflow {
         Overflow::Saturate => largest(format, negative),
         Overflow::Infinity => infinity(format, negative),
-        Overflow::Nan => nan(format),
+        Overflow::Nan => encode_nan(negative, conversion),
     }
 }
 
