@@ -13,6 +13,10 @@ use crate::isa::for_each_isa;
 pub(crate) const NAN: u32 = 0x7fc0_0000;
 const INFINITY: u32 = 0x7f80_0000;
 
+/// Values from which on a slice is written past the caches: more than they hold.
+#[cfg(target_arch = "x86_64")]
+const STREAMED: usize = 1 << 22;
+
 /// What a decoding loop needs of a format, as plain numbers.
 #[derive(Clone, Copy)]
 pub(crate) struct Layout {
@@ -218,10 +222,34 @@ impl Decoder {
     /// When the lengths differ.
     pub fn slice(&self, isa: Isa, codes: &[u8], values: &mut [f32]) {
         assert_eq!(codes.len(), values.len(), "codes and values");
+        #[cfg(target_arch = "x86_64")]
+        if isa == Isa::Avx512 && values.len() >= STREAMED {
+            return self.stream(codes, values);
+        }
         let (whole, rest) = codes.as_chunks::<32>();
         let split = codes.len() - rest.len();
         self.chunks(isa, whole, values, 32);
         for (value, &code) in values[split..].iter_mut().zip(rest) {
+            *value = self.one(code);
+        }
+    }
+
+    /// Decodes past the caches: whole cache lines in one go, what is before and after one by one.
+    #[cfg(target_arch = "x86_64")]
+    fn stream(&self, codes: &[u8], values: &mut [f32]) {
+        assert!(Isa::Avx512.is_available(), "AVX-512 is not on this machine");
+        let before = values.as_ptr().align_offset(64).min(values.len());
+        let whole = (values.len() - before) / 32 * 32;
+        let (first, values) = values.split_at_mut(before);
+        let (values, last) = values.split_at_mut(whole);
+        let (codes_first, codes) = codes.split_at(before);
+        let (codes, codes_last) = codes.split_at(whole);
+        for (value, &code) in first.iter_mut().zip(codes_first) {
+            *value = self.one(code);
+        }
+        // SAFETY: the assertion above saw the instructions.
+        unsafe { decode_avx512::stream(&self.halves, codes.as_chunks().0, values) };
+        for (value, &code) in last.iter_mut().zip(codes_last) {
             *value = self.one(code);
         }
     }

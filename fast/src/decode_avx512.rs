@@ -12,6 +12,33 @@ pub(crate) type Halves = [u16; 256];
 /// When `values` does not reach to the end of the last chunk.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
 pub(crate) fn chunks(halves: &Halves, codes: &[[u8; 32]], values: &mut [f32], stride: usize) {
+    stored::<false>(halves, codes, values, stride);
+}
+
+/// The same past the caches, for results that do not fit there: memory is not read before it is
+/// written.
+///
+/// # Panics
+/// When `values` does not reach to the end of the last chunk, or does not begin at a cache line.
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
+pub(crate) fn stream(halves: &Halves, codes: &[[u8; 32]], values: &mut [f32]) {
+    assert!(
+        values.as_ptr().cast::<[u8; 64]>().is_aligned(),
+        "a cache line"
+    );
+    stored::<true>(halves, codes, values, 32);
+    // Other cores see these stores in no order until this.
+    _mm_sfence();
+}
+
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
+fn stored<const STREAM: bool>(
+    halves: &Halves,
+    codes: &[[u8; 32]],
+    values: &mut [f32],
+    stride: usize,
+) {
     let Some(last) = codes.len().checked_sub(1) else {
         return;
     };
@@ -39,14 +66,15 @@ pub(crate) fn chunks(halves: &Halves, codes: &[[u8; 32]], values: &mut [f32], st
             let high = _mm512_mask_blend_epi16(in_upper_quarter, quarter(2), quarter(3));
             let half = _mm512_mask_blend_epi16(_mm512_test_epi16_mask(words, bit7), low, high);
             let out = values.as_mut_ptr().add(i * stride);
-            _mm512_storeu_si512(
-                out.cast(),
-                _mm512_maskz_permutexvar_epi16(upper, first, half),
-            );
-            _mm512_storeu_si512(
-                out.add(16).cast(),
-                _mm512_maskz_permutexvar_epi16(upper, second, half),
-            );
+            let low = _mm512_maskz_permutexvar_epi16(upper, first, half);
+            let high = _mm512_maskz_permutexvar_epi16(upper, second, half);
+            if STREAM {
+                _mm512_stream_si512(out.cast(), low);
+                _mm512_stream_si512(out.add(16).cast(), high);
+            } else {
+                _mm512_storeu_si512(out.cast(), low);
+                _mm512_storeu_si512(out.add(16).cast(), high);
+            }
         }
     }
 }

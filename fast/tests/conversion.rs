@@ -183,6 +183,30 @@ fn decode_slices_vs_golden() {
             }
         }
     }
+    // So many that they are written past the caches, from every place in a cache line.
+    let count = 1 << 22;
+    let codes: Vec<u8> = random_words(4, count + 16)
+        .iter()
+        .map(|&word| word as u8)
+        .collect();
+    for start in 0..16 {
+        let format = formats[start % 4];
+        let decoder = Decoder::new(format);
+        let mut values = vec![0.0; count + 16];
+        decoder.slice(
+            Isa::best(),
+            &codes[start..start + count],
+            &mut values[start..start + count],
+        );
+        let equal = |(&code, value): (&u8, &f32)| value.to_bits() == decoder.one(code).to_bits();
+        assert!(
+            codes[start..]
+                .iter()
+                .zip(&values[start..start + count])
+                .all(equal)
+        );
+        cases += count;
+    }
     // PowerOfTwo has no sign, so every encoding is among them.
     assert!(
         formats
