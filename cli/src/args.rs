@@ -7,7 +7,9 @@ use clap::{Args, Parser, Subcommand};
 use quaver_contract::{ContractError, Conversion, Format, Formats, Overflow, Rounding};
 use quaver_cosim::Cache;
 
-use crate::commands::{configs, convert, formats, gemm, generate, profiles};
+use crate::commands::{
+    accumulators, bench, configs, convert, formats, gemm, generate, profiles, verify,
+};
 use crate::error::CliError;
 
 const EXAMPLES: &str = "\
@@ -90,6 +92,12 @@ pub(crate) enum Command {
     Gemm(Box<gemm::GemmArgs>),
     /// Writes the Verilog of a core
     Generate(generate::GenerateArgs),
+    /// Holds the RTL to the golden model
+    Verify(verify::VerifyArgs),
+    /// Shows how far each accumulator is from the exact sum
+    Accumulators(accumulators::AccumulatorsArgs),
+    /// Measures the fast engine beside numpy and ml_dtypes
+    Bench(bench::BenchArgs),
 }
 
 /// How results are rounded and what happens to those that are too large.
@@ -162,5 +170,8 @@ pub(crate) fn run(cli: &Cli) -> Result<bool, CliError> {
         Command::Convert(args) => convert::run(args, global).map(|()| true),
         Command::Gemm(args) => gemm::run(args, global).map(|()| true),
         Command::Generate(args) => generate::run(args, global).map(|()| true),
+        Command::Verify(args) => verify::run(args, global),
+        Command::Accumulators(args) => accumulators::run(args, global).map(|()| true),
+        Command::Bench(args) => bench::run(args).map(|()| true),
     }
 }

@@ -1,8 +1,11 @@
 //! One module a command: its arguments, and what it does.
 
+pub(crate) mod accumulators;
+pub(crate) mod bench;
 pub(crate) mod configs;
 pub(crate) mod convert;
 pub(crate) mod formats;
 pub(crate) mod gemm;
 pub(crate) mod generate;
 pub(crate) mod profiles;
+pub(crate) mod verify;

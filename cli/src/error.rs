@@ -59,6 +59,14 @@ pub(crate) enum CliError {
         /// What would be allowed.
         allowed: String,
     },
+    /// A suite that could not run to its end.
+    #[error("suite {suite} stopped: {message}")]
+    Suite {
+        /// Its name.
+        suite: &'static str,
+        /// Why.
+        message: String,
+    },
     /// Standard output that takes no more, for another reason than a closed pipe.
     #[error("cannot write standard output: {source}")]
     Stdout {

@@ -3,7 +3,7 @@
 mod cases;
 
 use crate::support::{Sandbox, npy_header};
-use cases::{CONVERT, FORMATS, GEMM, GENERATE, USAGE};
+use cases::{CONVERT, FORMATS, GEMM, GENERATE, USAGE, VERIFY};
 
 fn malformed() -> Vec<(&'static str, Vec<u8>, &'static str)> {
     let header = |text: &str| npy_header(text);
@@ -138,7 +138,10 @@ fn refused(sandbox: &Sandbox, arguments: &str, named: &[&str]) {
 fn bad_arguments_and_files_are_named() {
     let sandbox = sandbox();
     let mut cases = 0;
-    for (arguments, named) in [USAGE, FORMATS, CONVERT, GENERATE].into_iter().flatten() {
+    for (arguments, named) in [USAGE, FORMATS, CONVERT, GENERATE, VERIFY]
+        .into_iter()
+        .flatten()
+    {
         refused(&sandbox, arguments, named);
         cases += 1;
     }

@@ -8,3 +8,4 @@ mod generate;
 mod processes;
 mod rtl;
 mod support;
+mod verify;

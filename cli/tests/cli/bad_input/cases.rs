@@ -259,3 +259,27 @@ pub(super) const GENERATE: &[Case] = &[
         &["cannot write blocked/rtl"],
     ),
 ];
+
+/// Verification.
+pub(super) const VERIFY: &[Case] = &[
+    (
+        "verify everything",
+        &["suite 'everything'", "decode", "gemm"],
+    ),
+    (
+        "verify --tier slow",
+        &["'slow'", "quick", "exhaustive", "extensive"],
+    ),
+    (
+        "verify --simulator spice",
+        &["'spice'", "verilator", "icarus"],
+    ),
+    ("verify --seed x", &["'x'", "--seed"]),
+    ("verify --config huge", &["configuration 'huge'", "default"]),
+    ("verify --config rows.toml", &["mine.rows = 0", "1 to 128"]),
+    (
+        "verify relu --junit none/x.xml",
+        &["none/x.xml", "No such file"],
+    ),
+    ("verify relu --waves a.npy", &["cannot write a.npy"]),
+];

@@ -1,0 +1,72 @@
+//! `quaver bench`: the fast engine's speed beside named peers.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use quaver_bench::{GROUPS, Measurement, Options};
+
+use crate::console;
+use crate::error::CliError;
+
+const EXAMPLES: &str = "\
+Every figure is measured in turn with its peer's, and the ratio is the median over the pairs: above
+1 is faster than the peer. The peers are numpy's sgemm and ml_dtypes, in the given Python.
+
+GROUPS:
+  gemm          the fp32 accumulator over shapes, on one and two threads
+  accumulators  the other accumulators that have vector kernels
+  quantise      FP32 operands quantised and multiplied, beside the product alone
+  convert       FP32 to FP8 and back
+
+EXAMPLES:
+  quaver bench --python target/venv/bin/python
+  quaver bench convert gemm --python target/venv/bin/python --json";
+
+/// Arguments of `quaver bench`.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct BenchArgs {
+    /// Groups of figures [default: all]
+    #[arg(value_name = "GROUP", value_parser = clap::builder::PossibleValuesParser::new(GROUPS))]
+    groups: Vec<String>,
+
+    /// A Python that has numpy and ml_dtypes
+    #[arg(long, value_name = "FILE", default_value = "python3")]
+    python: PathBuf,
+
+    /// Pairs of runs a figure, at least 5
+    #[arg(long, value_name = "COUNT", default_value_t = 7,
+        value_parser = clap::value_parser!(u16).range(5..=1000))]
+    pairs: u16,
+
+    /// Prints a JSON list of objects
+    #[arg(long)]
+    json: bool,
+}
+
+/// Measures and prints.
+///
+/// # Errors
+/// [`CliError`] for a peer that cannot be measured.
+pub(crate) fn run(args: &BenchArgs) -> Result<(), CliError> {
+    let options = Options {
+        python: args.python.clone(),
+        pairs: args.pairs.into(),
+    };
+    let line = |m: &Measurement| {
+        // The list is printed once it is whole.
+        if !args.json {
+            let text = format!(
+                "{:<58} {:>8.2} {:<8} {:>6.2} x {:.2} of {}\n",
+                m.name, m.ours, m.unit, m.ratio, m.peer, m.peer_name
+            );
+            // A reader that has gone away does not stop the measurement; the end does.
+            let _ = console::print(&text);
+        }
+    };
+    let measurements = quaver_bench::run(&args.groups, &options, line).map_err(CliError::other)?;
+    match args.json {
+        true => console::print_json(&measurements),
+        false => Ok(()),
+    }
+}
