@@ -46,6 +46,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "quaver-sim",
             "quaver-cosim",
             "quaver-verify",
+            "quaver-bench",
+            "quaver-study",
         ],
     ),
     ("quaver-bench", &["quaver-contract", "quaver-fast"]),
