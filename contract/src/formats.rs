@@ -89,6 +89,12 @@ pub(crate) const fn same(a: &str, b: &str) -> bool {
 /// IEEE binary32: the accumulator's, the scale's and the bias's format.
 pub const FP32: &Format = row("fp32");
 
+/// OCP E4M3, the format of NVFP4's block scales.
+pub const E4M3FN: &Format = row("e4m3fn");
+
+/// OCP MX's scales.
+pub const E8M0FNU: &Format = row("e8m0fnu");
+
 /// One `[[format]]` of a format file.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 pub mod accumulator;
+pub mod block;
 pub mod bundle;
 pub mod config;
 pub mod conversion;
@@ -19,6 +20,7 @@ pub mod job;
 pub mod profile;
 
 pub use accumulator::Accumulator;
+pub use block::{BlockScale, Blocking};
 pub use bundle::Bundle;
 pub use config::CoreConfig;
 pub use conversion::{Conversion, Dither, Infinity, Nan, Overflow, Powers, Rounding, Stochastic};

@@ -2,7 +2,9 @@
 //!
 //! Host floating point is welcome here: it shares nothing with the model.
 
+mod block;
 mod conversion;
+mod fnuz;
 mod foreign;
 mod formats;
 mod fp32;
