@@ -222,7 +222,7 @@ fn features_that_the_configuration_lacks_are_named() {
     job.output = job.output.with_rounding(Rounding::Stochastic);
     errors.push((
         job,
-        "rounding = sr is not in configuration single (it has: rne, rz, ru, rd, rna)",
+        "output rounding = sr is not allowed (a job carries no random bits: rne, rz, ru, rd, rna)",
     ));
     job = owned.job();
     job.accumulator = quaver_contract::Accumulator::Exact;

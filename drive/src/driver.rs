@@ -1,6 +1,7 @@
 //! Jobs on a core, one after the other.
 
-use quaver_contract::{CoreConfig, Format, Job, JobResult, Rounding, Scale};
+use quaver_contract::conversion::Nan;
+use quaver_contract::{CoreConfig, Format, Job, JobResult, Scale};
 
 use crate::beats::Tiling;
 use crate::bus::{Access, Response};
@@ -185,17 +186,10 @@ fn job_registers(
             .map_err(|_| unsupported(feature, &value.to_string(), format!("0 to {}", u32::MAX)))
     };
     let output = job.output;
-    if !has_rounding(output.rounding) {
-        let all = Rounding::ALL.iter().copied();
-        let names: Vec<_> = all
-            .filter(|&r| has_rounding(r))
-            .map(Rounding::name)
-            .collect();
-        return Err(unsupported(
-            "rounding",
-            output.rounding.name(),
-            names.join(", "),
-        ));
+    // `quaver_convert` gives every NaN the canonical code.
+    if output.nan != Nan::Canonical {
+        let allowed = Nan::Canonical.name().to_owned();
+        return Err(unsupported("output nan", output.nan.name(), allowed));
     }
     let (scale_mode, scale) = match job.scale {
         Scale::None => (0, 0),
@@ -236,9 +230,4 @@ fn job_registers(
         ("EPILOGUE", pack("EPILOGUE", &epilogue)),
         ("SCALE", scale),
     ])
-}
-
-/// Whether `quaver_convert` has the rounding: it has no source of random bits.
-const fn has_rounding(rounding: Rounding) -> bool {
-    !matches!(rounding, Rounding::Stochastic)
 }

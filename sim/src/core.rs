@@ -7,6 +7,7 @@ use crate::arithmetic::decode_table;
 use crate::array::Array;
 use crate::axi_lite::{AxiLite, AxiLiteOutputs};
 use crate::bank_status::{BankStatus, Events};
+use crate::breakdown::Breakdown;
 use crate::counters::Counters;
 use crate::csr::{CONTROL, Csr};
 use crate::drain::{Controls, Drain};
@@ -47,6 +48,8 @@ pub struct Core {
     drain: Drain,
     /// The partial sums that enter the array in the clock at hand.
     psum_in: Vec<u32>,
+    /// What the launcher did since the last job began; no register.
+    breakdown: Breakdown,
 }
 
 /// A row from its launch to its write-back: `u_flight`.
@@ -84,6 +87,7 @@ impl Core {
             psum_memory: PsumMemory::new(&shape),
             drain: Drain::new(&shape),
             psum_in: vec![0; shape.cols],
+            breakdown: Breakdown::default(),
             shape,
         })
     }
@@ -96,6 +100,11 @@ impl Core {
     /// What the register bus is given.
     pub fn s_axil(&self) -> AxiLiteOutputs {
         self.axi_lite.outputs()
+    }
+
+    /// What the launcher did in the clocks since the last job was started.
+    pub const fn breakdown(&self) -> &Breakdown {
+        &self.breakdown
     }
 
     /// The outputs. They follow from registers alone, so they are those that every receiver sees
@@ -247,6 +256,7 @@ impl Core {
         self.flight.push(flight);
         self.drain_control.clock(&control, start, sizes, advance);
         self.preloader.clock(&preloader, start, sizes);
+        self.launcher.count(&launcher, &mut self.breakdown);
         self.launcher.clock(&launcher, start, sizes, retired.launch);
         let table = &self.tables[self.job_control.format_b_q];
         self.loader.clock(
@@ -259,6 +269,9 @@ impl Core {
         );
         self.bank_status.clock(&events);
         let clear = self.job_control.accepts(answer.start);
+        if clear {
+            self.breakdown = Breakdown::default();
+        }
         let stalls = [
             launcher.stall,
             loader.stall,

@@ -1,5 +1,6 @@
 //! `quaver_launcher`: launches the rows of A into the array, and swaps the weights.
 
+use crate::breakdown::Breakdown;
 use crate::loader::tile_shape;
 use crate::shape::{Shape, clog2};
 use crate::tile_iterator::TileIterator;
@@ -19,6 +20,7 @@ pub(crate) struct Wires {
     pub(crate) swap: bool,
     pub(crate) claim: bool,
     end_tile: bool,
+    sum_ready: bool,
 }
 
 /// Everything but `operand_q` and `swap_q`, which begin the array's delay lines
@@ -75,7 +77,22 @@ impl Launcher {
             swap: loaded && (!self.weights_q || end_tile),
             claim: launch && tile.first_k && first_row,
             end_tile,
+            sum_ready,
         }
+    }
+
+    /// Counts what the launcher does in this clock.
+    pub(crate) fn count(&self, wires: &Wires, breakdown: &mut Breakdown) {
+        let tile = &self.tiles.tile;
+        let part = match () {
+            () if !tile.valid => return,
+            () if wires.launch => &mut breakdown.rows,
+            () if !self.weights_q => &mut breakdown.weights,
+            () if wires.sum_ready => &mut breakdown.a,
+            () if tile.first_k => &mut breakdown.bank,
+            () => &mut breakdown.sums,
+        };
+        *part += 1;
     }
 
     pub(crate) fn clock(&mut self, wires: &Wires, start: bool, sizes: [u32; 3], retire: bool) {

@@ -13,6 +13,7 @@
 //! | `drain` | scale, bias, ReLU and conversion |
 //! | `core` | everything above, and the clock |
 //!
+//! `timing` gives the cycles of a job without stepping, `scalesim` those that SCALE-Sim would give.
 //! `device` puts it behind its ports, `engine` runs jobs on it.
 
 #![forbid(unsafe_code)]
@@ -21,6 +22,7 @@ mod arithmetic;
 mod array;
 mod axi_lite;
 mod bank_status;
+mod breakdown;
 mod core;
 mod counters;
 mod csr;
@@ -36,11 +38,14 @@ mod loader;
 mod ports;
 mod preloader;
 mod psum_memory;
+pub mod scalesim;
 mod shape;
 mod tile_iterator;
+pub mod timing;
 pub mod trace;
 
 pub use crate::axi_lite::{AxiLiteInputs, AxiLiteOutputs};
+pub use crate::breakdown::Breakdown;
 pub use crate::core::Core;
 pub use crate::device::ModelDevice;
 pub use crate::engine::CycleEngine;
