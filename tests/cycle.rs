@@ -1,0 +1,87 @@
+//! The cycle engine against the RTL and the golden model: same bits, same clocks, same counters.
+
+use quaver_contract::{Accumulator, CoreConfig, Engine as _, Formats};
+use quaver_cosim::{PerStream, RtlEngine, RtlOptions, Simulator, StallPattern};
+use quaver_golden::Golden;
+use quaver_sim::CycleEngine;
+use quaver_tests::{Tier, cache, require, tier};
+use quaver_verify::stimulus::jobs::JobSource;
+use quaver_verify::{Coverage, Random};
+
+/// The pattern of a job: none, all streams alike, or each with a probability of its own.
+fn stalls(random: &mut Random) -> StallPattern {
+    let seed = random.bits64();
+    let mut probability = || random.below(10) as f64 / 10.0;
+    let each = PerStream {
+        a: probability(),
+        b: probability(),
+        c: probability(),
+        p: probability(),
+        d: probability(),
+    };
+    match random.below(3) {
+        0 => StallPattern::None,
+        1 => StallPattern::random(seed, each.a),
+        _ => StallPattern::Random {
+            seed,
+            probability: each,
+        },
+    }
+}
+
+#[test]
+fn random_jobs_on_every_named_core_vs_rtl_and_golden() {
+    require(&["verilator", "g++"]);
+    let mut configs = CoreConfig::named(&Formats::default()).expect("the named ones are legal");
+    configs.retain(|config| config.accumulator == Accumulator::Fp32);
+    assert!(!configs.is_empty());
+    let jobs = match tier() {
+        Tier::Quick => 40,
+        Tier::Exhaustive => 400,
+        Tier::Extensive => 4_000,
+    };
+    let mut compared = 0;
+    for config in &configs {
+        let options = RtlOptions::new(Simulator::Verilator, cache());
+        let mut rtl = RtlEngine::new(config, options).expect("the core builds");
+        let mut cycle = CycleEngine::new(config, StallPattern::None, 0).expect("a legal core");
+        let source = JobSource::new(config);
+        let mut coverage = Coverage::default();
+        let classes = source.declare(&mut coverage);
+        let mut random = Random::new(0, &config.name);
+        let mut clocks = 0;
+        for index in 0..jobs {
+            let job = source.job(index, &mut random, &classes, &mut coverage);
+            let (stalls, seed) = (stalls(&mut random), random.bits64());
+            for engine in [&mut *rtl as &mut dyn Settings, &mut *cycle] {
+                engine.set(&stalls, seed);
+            }
+            let job = job.job();
+            let expected = Golden.run(&job).expect("the job is legal");
+            let from_rtl = rtl.run(&job).expect("the core runs it");
+            let from_cycle = cycle.run(&job).expect("the model runs it");
+            let what = format!("{} job {index}, {stalls:?}, seed {seed}", config.name);
+            assert_eq!(from_cycle, from_rtl, "{what}");
+            assert_eq!(from_cycle.values, expected.values, "{what}");
+            assert_eq!(cycle.beat_cycles(), rtl.beat_cycles(), "{what}");
+            assert_eq!(cycle.cycle(), rtl.cycle(), "{what}");
+            clocks = cycle.cycle();
+            compared += 1;
+        }
+        println!("{}: {jobs} jobs, {clocks} clocks", config.name);
+    }
+    assert_eq!(compared, jobs * configs.len());
+    assert!(compared > 0);
+}
+
+/// What both drivers are told alike.
+trait Settings {
+    fn set(&mut self, stalls: &StallPattern, seed: u64);
+}
+
+impl<D: quaver_drive::Device> Settings for quaver_drive::Driver<D> {
+    fn set(&mut self, stalls: &StallPattern, seed: u64) {
+        self.set_stalls(stalls.clone()).expect("the pattern moves");
+        self.set_seed(seed);
+    }
+}
