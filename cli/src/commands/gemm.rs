@@ -216,21 +216,18 @@ fn engine_options<'a>(
             CliError::option("--stalls", seed, "none, or a seed from 0 to 2^64 - 1")
         })?),
     };
-    if !args.engine.clocked {
-        let clocked: Vec<&str> = ENGINES
-            .iter()
-            .filter(|row| row.clocked)
-            .map(|row| row.name)
-            .collect();
-        let given = [
-            ("--stalls", stalls.is_some()),
-            ("--vcd", args.vcd.is_some()),
-        ];
-        if let Some((option, _)) = given.into_iter().find(|(_, given)| *given) {
+    type Has = fn(&EngineRow) -> bool;
+    let wanted: [(_, _, Has); 2] = [
+        ("--stalls", stalls.is_some(), |row| row.clocked),
+        ("--vcd", args.vcd.is_some(), |row| row.waveforms),
+    ];
+    for (option, given, has) in wanted {
+        if given && !has(&args.engine) {
+            let able = ENGINES.iter().filter(|row| has(row)).map(|row| row.name);
             return Err(CliError::option(
                 option,
                 format!("with engine {}", args.engine.name),
-                format!("engines with a clock: {}", clocked.join(", ")),
+                format!("engines that can: {}", able.collect::<Vec<_>>().join(", ")),
             ));
         }
     }

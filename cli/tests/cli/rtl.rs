@@ -1,4 +1,4 @@
-//! `quaver gemm --engine rtl`.
+//! `quaver gemm` on the engines that simulate a core.
 
 use quaver_cosim::Simulator;
 
@@ -60,6 +60,22 @@ fn rtl_vs_golden_on_every_simulator() {
             })
             .sum();
         assert!(waits > 0);
+    }
+}
+
+#[test]
+fn cycle_vs_rtl_in_bits_and_counters() {
+    let sandbox = sandbox();
+    let stalls = ["none", "9", "10"];
+    for stalls in stalls {
+        let [rtl, cycle] = ["rtl", "cycle"].map(|engine| {
+            let line = format!("{JOB} --engine {engine} --stalls {stalls} -o {engine}.npy");
+            let report = sandbox.line(&line).json();
+            let bits = std::fs::read(sandbox.path(&format!("{engine}.npy"))).unwrap();
+            (report["counters"].clone(), bits)
+        });
+        assert!(rtl.0.is_object());
+        assert_eq!(rtl, cycle, "stalls {stalls}");
     }
 }
 
