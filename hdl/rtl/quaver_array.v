@@ -12,15 +12,19 @@
 `default_nettype none
 
 module quaver_array #(
-    parameter integer ROWS       = 8,
-    parameter integer COLS       = 8,
-    parameter integer LANES      = 1,
-    parameter integer EXP_W      = 5,
-    parameter integer SIG_W      = 4,
-    parameter integer PE_LATENCY = 4,
-    parameter integer PSUM_W     = 32,
+    parameter integer ROWS        = 8,
+    parameter integer COLS        = 8,
+    parameter integer LANES       = 1,
+    parameter integer EXP_W       = 5,
+    parameter integer SIG_W       = 4,
+    parameter integer PE_LATENCY  = 4,
+    parameter integer PSUM_W      = 32,
+    parameter integer NORMALISE   = 1,
+    parameter integer EXP_FLOOR   = -1024,
+    parameter integer EXP_BASE    = 0,
+    parameter [95:0]  ACCUMULATOR = 96'd0,
     // Derived; leave it alone.
-    parameter integer OPERAND_W  = 3 + EXP_W + SIG_W
+    parameter integer OPERAND_W   = 3 + EXP_W + SIG_W
 ) (
     input  wire                                  clk_i,
     input  wire                                  rst_ni,
@@ -57,11 +61,15 @@ module quaver_array #(
 
             for (col = 0; col < COLS; col = col + 1) begin : gen_col
                 quaver_pe #(
-                    .EXP_W      (EXP_W),
-                    .SIG_W      (SIG_W),
-                    .LANES      (LANES),
-                    .PE_LATENCY (PE_LATENCY),
-                    .PSUM_W     (PSUM_W)
+                    .EXP_W       (EXP_W),
+                    .SIG_W       (SIG_W),
+                    .LANES       (LANES),
+                    .PE_LATENCY  (PE_LATENCY),
+                    .PSUM_W      (PSUM_W),
+                    .NORMALISE   (NORMALISE),
+                    .EXP_FLOOR   (EXP_FLOOR),
+                    .EXP_BASE    (EXP_BASE),
+                    .ACCUMULATOR (ACCUMULATOR)
                 ) u_pe (
                     .clk_i     (clk_i),
                     .rst_ni    (rst_ni),

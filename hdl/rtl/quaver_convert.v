@@ -33,6 +33,8 @@ module quaver_convert #(
     // fp32
     parameter [40*OUTPUT_COUNT-1:0]   OUTPUT_TABLE = 40'h00_48FF_7800,
     parameter integer                 LATENCY      = 1,
+    // What a NaN of value_i becomes in FP32 (numerics.md, rule 6.2).
+    parameter [31:0]                  FP32_NAN     = 32'h7FC0_0000,
     parameter integer                 INDEX_W      = (OUTPUT_COUNT > 1) ? $clog2(OUTPUT_COUNT) : 1
 ) (
     input  wire                 clk_i,
@@ -72,7 +74,7 @@ module quaver_convert #(
     // ---- The rows, in the parts that the stages need --------------------------
 
     localparam integer ALIGN_W  = 15;
-    localparam integer ENCODE_W = 128;
+    localparam integer ENCODE_W = 129;
 
     wire [ALIGN_W*OUTPUT_COUNT-1:0]  align_rows;
     wire [ENCODE_W*OUTPUT_COUNT-1:0] encode_rows;
@@ -108,7 +110,8 @@ module quaver_convert #(
 
             assign align_rows[ALIGN_W*row +: ALIGN_W] = {row_fraction_bits, row_min_field};
             assign encode_rows[ENCODE_W*row +: ENCODE_W] =
-                {row_max, row_inf, row_nan, row_sign, row_integer, row_no_minus_zero};
+                {row_max, row_inf, row_nan, row_sign, row_integer, row_no_minus_zero,
+                 OUTPUT_TABLE[40*row+8 +: 4] == 4'd8 && OUTPUT_TABLE[40*row+12 +: 5] == 5'd23};
         end
     endgenerate
 
@@ -183,7 +186,9 @@ module quaver_convert #(
     wire inward  = (rounding_1 == ROUND_UP && sign_1) || (rounding_1 == ROUND_DOWN && !sign_1)
                  || rounding_1 == ROUND_TOWARD_ZERO;
 
-    wire increment = (rounding_1 == ROUND_NEAREST_EVEN && half && (beyond || kept_1[0]))
+    // Ties go to the even code: without a fraction, its last bit is that of the exponent field.
+    wire odd_code  = kept_1[0] ^ (fraction_bits_1 == 5'd0 && binade_1[0]);
+    wire increment = (rounding_1 == ROUND_NEAREST_EVEN && half && (beyond || odd_code))
                   || (rounding_1 == ROUND_NEAREST_AWAY && half)
                   || (rounding_1 == ROUND_STOCHASTIC   && dithered[32])
                   || (outward && inexact);
@@ -213,12 +218,12 @@ module quaver_convert #(
 
     wire [30:0] max_code, inf_code;
     wire [31:0] nan_code, sign_bit;
-    wire        is_integer, no_minus_zero;
+    wire        is_integer, no_minus_zero, is_fp32;
 
     quaver_select #(.COUNT(OUTPUT_COUNT), .WIDTH(ENCODE_W), .INDEX_W(INDEX_W)) u_encode_row (
         .index_i (format_2),
         .words_i (encode_rows),
-        .word_o  ({max_code, inf_code, nan_code, sign_bit, is_integer, no_minus_zero})
+        .word_o  ({max_code, inf_code, nan_code, sign_bit, is_integer, no_minus_zero, is_fp32})
     );
 
     // Two's complement reaches one further on the negative side.
@@ -232,7 +237,8 @@ module quaver_convert #(
 
     // -result in the bits up to the sign bit: for integers that are negative.
     wire [31:0] all_bits  = sign_bit | (sign_bit - 32'd1);
-    wire [31:0] code      = to_nan     ? nan_code :
+    wire [31:0] own_nan   = (nan_2 && is_fp32) ? FP32_NAN : nan_code;
+    wire [31:0] code      = to_nan     ? own_nan :
                             !negative  ? result :
                             is_integer ? (32'd0 - result) & all_bits : result | sign_bit;
 

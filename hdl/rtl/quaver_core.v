@@ -27,6 +27,11 @@
 //   u + 1                               that row is at the multipliers
 //   u + 1 + SCALE_LATENCY + BIAS_LATENCY + CONVERT_LATENCY   ... on m_axis_d
 //
+// A chunked accumulator writes 4 clocks later, and an exact one has 4 clocks more in
+// the drain. ACCUMULATOR: see quaver_pe; NORMALISE, EXP_FLOOR and EXP_BASE:
+// see quaver_decode; the generator makes them, and PSUM_W, EXACT_FIELD and K_MAX,
+// from the accumulator and the formats.
+//
 // CONTROL.start is written at clock s (reg_write). STATUS.busy is set from s + 1,
 // the walkers begin at s + 2, and their first tiles are there at s + 4. If beats
 // are there too, the loader takes the first tile's at s + 4 to s + 3 + ROWS, the
@@ -41,6 +46,15 @@ module quaver_core #(
     parameter integer                TILE_ROWS       = 256,
     parameter integer                EXP_W           = 5,
     parameter integer                SIG_W           = 4,
+    parameter integer                NORMALISE       = 1,
+    parameter integer                EXP_FLOOR       = -1024,
+    parameter integer                EXP_BASE        = 0,
+    parameter [95:0]                 ACCUMULATOR     = 96'd0,
+    parameter integer                PSUM_W          = 32,
+    parameter integer                EXACT_FIELD     = 0,
+    parameter integer                CHUNK_TILES     = 0,
+    parameter [31:0]                 K_MAX           = 32'd0,
+    parameter [31:0]                 FP32_NAN        = 32'h7FC0_0000,
     parameter integer                FORMAT_COUNT    = 1,
     parameter [40*FORMAT_COUNT-1:0]  FORMAT_TABLE    = 40'h00_100E_3400,
     parameter integer                OUTPUT_COUNT    = 1,
@@ -96,7 +110,6 @@ module quaver_core #(
 
     output wire                      irq_o
 );
-    localparam integer PSUM_W         = 32;
     localparam integer OPERAND_W      = 3 + EXP_W + SIG_W;
     localparam integer OPERANDS_W     = LANES * OPERAND_W;
     localparam integer ROW_W          = (TILE_ROWS > 1) ? $clog2(TILE_ROWS) : 1;
@@ -104,6 +117,14 @@ module quaver_core #(
     localparam integer INDEX_W        = (FORMAT_COUNT > 1) ? $clog2(FORMAT_COUNT) : 1;
     localparam integer OUTPUT_INDEX_W = (OUTPUT_COUNT > 1) ? $clog2(OUTPUT_COUNT) : 1;
     localparam integer COUNTERS       = 7;
+
+    // Exact sums take init when they are rounded, in the drain. Chunked ones have two
+    // words of FP32 in the memory, and an adder between the array and the memory.
+    localparam integer EXACT          = (ACCUMULATOR[3:0] == 4'd4) ? 1 : 0;
+    localparam integer CHUNKED        = (CHUNK_TILES > 0) ? 1 : 0;
+    localparam integer MEMORY_W       = (CHUNKED != 0) ? 64 : PSUM_W;
+    localparam integer SUM_W          = (EXACT != 0) ? PSUM_W : 32;
+    localparam integer RETIRE_LATENCY = (CHUNKED != 0) ? 4 : 0;
 
     localparam [11:0] CONTROL_ADDRESS = 12'h010;
     localparam [1:0]  SCALE_TENSOR    = 2'd1;
@@ -231,7 +252,8 @@ module quaver_core #(
         .FORMAT_COUNT (FORMAT_COUNT),
         .FORMAT_TABLE (FORMAT_TABLE),
         .OUTPUT_COUNT (OUTPUT_COUNT),
-        .OUTPUT_TABLE (OUTPUT_TABLE)
+        .OUTPUT_TABLE (OUTPUT_TABLE),
+        .K_MAX        (K_MAX)
     ) u_job_control (
         .clk_i           (clk_i),
         .rst_ni          (job_rst_n),
@@ -240,6 +262,7 @@ module quaver_core #(
         .refused_i       (refused),
         .m_i             (m),
         .n_i             (n),
+        .k_i             (k),
         .format_a_i      (operands_format_a),
         .format_b_i      (operands_format_b),
         .format_d_i      (output_format),
@@ -262,6 +285,7 @@ module quaver_core #(
 
     wire launch;
     wire loader_stall, launcher_stall, preloader_stall, drain_control_stall, drain_stall;
+    wire init_stall;
 
     quaver_counters #(
         .COUNT (COUNTERS)
@@ -270,7 +294,7 @@ module quaver_core #(
         .rst_ni  (rst_ni),
         .clear_i (clear),
         .busy_i  (busy),
-        .event_i ({drain_stall, drain_control_stall, preloader_stall, loader_stall,
+        .event_i ({drain_stall, drain_control_stall, preloader_stall || init_stall, loader_stall,
                    launcher_stall, launch, 1'b1}),
         .count_o ({stall_d, stall_p, stall_c, stall_b, stall_a, rows, cycles})
     );
@@ -288,6 +312,9 @@ module quaver_core #(
         .TILE_ROWS    (TILE_ROWS),
         .EXP_W        (EXP_W),
         .SIG_W        (SIG_W),
+        .NORMALISE    (NORMALISE),
+        .EXP_FLOOR    (EXP_FLOOR),
+        .EXP_BASE     (EXP_BASE),
         .FORMAT_COUNT (FORMAT_COUNT),
         .FORMAT_TABLE (FORMAT_TABLE)
     ) u_loader (
@@ -311,6 +338,7 @@ module quaver_core #(
     wire [1:0]                   bank_free, bank_preloaded, bank_computed;
     wire                         claim;
     wire                         launch_read, launch_bank, launch_last;
+    wire                         launch_restart, launch_promote;
     wire [ROW_W-1:0]             launch_row;
     wire                         retire, retire_bank, retire_last;
     wire [ROW_W-1:0]             retire_row;
@@ -324,8 +352,13 @@ module quaver_core #(
         .TILE_ROWS    (TILE_ROWS),
         .EXP_W        (EXP_W),
         .SIG_W        (SIG_W),
+        .NORMALISE    (NORMALISE),
+        .EXP_FLOOR    (EXP_FLOOR),
+        .EXP_BASE     (EXP_BASE),
         .FORMAT_COUNT (FORMAT_COUNT),
-        .FORMAT_TABLE (FORMAT_TABLE)
+        .FORMAT_TABLE (FORMAT_TABLE),
+        .RETIRE_LATENCY (RETIRE_LATENCY),
+        .CHUNK_TILES    (CHUNK_TILES)
     ) u_launcher (
         .clk_i           (clk_i),
         .rst_ni          (job_rst_n),
@@ -334,7 +367,7 @@ module quaver_core #(
         .n_i             (n),
         .k_i             (k),
         .format_a_i      (format_a),
-        .init_i          (init),
+        .init_i          (init && EXACT == 0),
         .s_axis_a_tdata  (s_axis_a_tdata),
         .s_axis_a_tvalid (s_axis_a_tvalid),
         .s_axis_a_tready (s_axis_a_tready),
@@ -347,6 +380,8 @@ module quaver_core #(
         .bank_o          (launch_bank),
         .row_o           (launch_row),
         .last_o          (launch_last),
+        .restart_o       (launch_restart),
+        .promote_o       (launch_promote),
         .retire_i        (retire),
         .operand_o       (operand),
         .swap_q_o        (swap_q),
@@ -354,6 +389,7 @@ module quaver_core #(
     );
 
     wire             preload_write, preload_bank, preload_done;
+    wire             preload_c_tready, drain_c_tready;
     wire [ROW_W-1:0] preload_row;
 
     quaver_preloader #(
@@ -365,9 +401,9 @@ module quaver_core #(
         .start_i         (start),
         .m_i             (m),
         .n_i             (n),
-        .init_i          (init),
+        .init_i          (init && EXACT == 0),
         .s_axis_c_tvalid (s_axis_c_tvalid),
-        .s_axis_c_tready (s_axis_c_tready),
+        .s_axis_c_tready (preload_c_tready),
         .bank_free_i     (bank_free),
         .write_o         (preload_write),
         .bank_o          (preload_bank),
@@ -376,7 +412,7 @@ module quaver_core #(
         .stall_o         (preloader_stall)
     );
 
-    wire              load_scale, load_bias;
+    wire              load_scale, load_bias, load_init;
     wire              drain_advance, drain_empty;
     wire              drain_read, drain_bank;
     wire [ROW_W-1:0]  drain_row;
@@ -395,10 +431,15 @@ module quaver_core #(
         .n_i             (n),
         .scale_columns_i (scale_mode == SCALE_COLUMNS),
         .bias_i          (bias),
+        .init_i          (init && EXACT != 0),
         .s_axis_p_tvalid (s_axis_p_tvalid),
         .s_axis_p_tready (s_axis_p_tready),
         .load_scale_o    (load_scale),
         .load_bias_o     (load_bias),
+        .s_axis_c_tvalid (s_axis_c_tvalid),
+        .s_axis_c_tready (drain_c_tready),
+        .load_init_o     (load_init),
+        .init_stall_o    (init_stall),
         .bank_computed_i (bank_computed),
         .advance_i       (drain_advance),
         .empty_i         (drain_empty),
@@ -412,6 +453,8 @@ module quaver_core #(
         .drained_bank_o  (drained_bank),
         .stall_o         (drain_control_stall)
     );
+
+    assign s_axis_c_tready = (EXACT != 0) ? drain_c_tready : preload_c_tready;
 
     wire computed, computed_bank;
 
@@ -459,7 +502,10 @@ module quaver_core #(
         .data_o (edge_skewed)
     );
 
-    wire [COLS*PSUM_W-1:0] psum_in, psum_out, drain_psum;
+    // To and from the array, and to and from the memory: the same but for chunks.
+    wire [COLS*PSUM_W-1:0]   psum_in, psum_out;
+    wire [COLS*MEMORY_W-1:0] word_in, word_out, drain_word, preload_word;
+    wire [COLS*SUM_W-1:0]    drain_psum;
 
     quaver_array #(
         .ROWS       (ROWS),
@@ -468,7 +514,11 @@ module quaver_core #(
         .EXP_W      (EXP_W),
         .SIG_W      (SIG_W),
         .PE_LATENCY (PE_LATENCY),
-        .PSUM_W     (PSUM_W)
+        .PSUM_W     (PSUM_W),
+        .NORMALISE  (NORMALISE),
+        .EXP_FLOOR  (EXP_FLOOR),
+        .EXP_BASE   (EXP_BASE),
+        .ACCUMULATOR (ACCUMULATOR)
     ) u_array (
         .clk_i     (clk_i),
         .rst_ni    (job_rst_n),
@@ -480,10 +530,49 @@ module quaver_core #(
         .psum_o    (psum_out)
     );
 
+    genvar col;
+    generate
+        if (CHUNKED != 0) begin : gen_chunked
+            quaver_chunks #(
+                .COLS         (COLS),
+                .PSUM_LATENCY (ROWS * PE_LATENCY),
+                .LATENCY      (RETIRE_LATENCY)
+            ) u_chunks (
+                .clk_i     (clk_i),
+                .rst_ni    (job_rst_n),
+                .restart_i (launch_restart),
+                .promote_i (launch_promote),
+                .word_i    (word_out),
+                .psum_o    (psum_in),
+                .psum_i    (psum_out),
+                .word_o    (word_in)
+            );
+
+            for (col = 0; col < COLS; col = col + 1) begin : gen_column
+                assign preload_word[64*col +: 64] = {s_axis_c_tdata[32*col +: 32], 32'd0};
+                assign drain_psum[32*col +: 32]   = drain_word[64*col+32 +: 32];
+            end
+
+            wire unused = &{1'b0, drain_word};
+        end else begin : gen_plain
+            assign psum_in    = word_out;
+            assign word_in    = psum_out;
+            assign drain_psum = drain_word;
+
+            wire unused = &{1'b0, launch_restart, launch_promote};
+
+            if (EXACT != 0) begin : gen_exact
+                assign preload_word = {COLS*MEMORY_W{1'b0}};
+            end else begin : gen_fp32
+                assign preload_word = s_axis_c_tdata;
+            end
+        end
+    endgenerate
+
     // From the launch to the write-back in column 0.
     quaver_delay #(
         .WIDTH  (3 + ROW_W),
-        .CLOCKS (1 + ROWS * PE_LATENCY)
+        .CLOCKS (1 + ROWS * PE_LATENCY + RETIRE_LATENCY)
     ) u_flight (
         .clk_i    (clk_i),
         .rst_ni   (job_rst_n),
@@ -495,29 +584,29 @@ module quaver_core #(
     quaver_psum_memory #(
         .COLS      (COLS),
         .TILE_ROWS (TILE_ROWS),
-        .PSUM_W    (PSUM_W)
+        .PSUM_W    (MEMORY_W)
     ) u_psum_memory (
         .clk_i           (clk_i),
         .rst_ni          (job_rst_n),
         .launch_valid_i  (launch_read),
         .launch_bank_i   (launch_bank),
         .launch_row_i    (launch_row),
-        .psum_o          (psum_in),
+        .psum_o          (word_out),
         .retire_valid_i  (retire),
         .retire_bank_i   (retire_bank),
         .retire_row_i    (retire_row),
         .retire_last_i   (retire_last),
-        .psum_i          (psum_out),
+        .psum_i          (word_in),
         .computed_o      (computed),
         .computed_bank_o (computed_bank),
         .preload_valid_i (preload_write),
         .preload_bank_i  (preload_bank),
         .preload_row_i   (preload_row),
-        .preload_psum_i  (s_axis_c_tdata),
+        .preload_psum_i  (preload_word),
         .drain_valid_i   (drain_read),
         .drain_bank_i    (drain_bank),
         .drain_row_i     (drain_row),
-        .drain_psum_o    (drain_psum)
+        .drain_psum_o    (drain_word)
     );
 
     quaver_drain #(
@@ -526,7 +615,11 @@ module quaver_core #(
         .OUTPUT_TABLE    (OUTPUT_TABLE),
         .SCALE_LATENCY   (SCALE_LATENCY),
         .BIAS_LATENCY    (BIAS_LATENCY),
-        .CONVERT_LATENCY (CONVERT_LATENCY)
+        .CONVERT_LATENCY (CONVERT_LATENCY),
+        .PSUM_W          (SUM_W),
+        .EXACT           (EXACT),
+        .EXACT_FIELD     (EXACT_FIELD),
+        .FP32_NAN        (FP32_NAN)
     ) u_drain (
         .clk_i           (clk_i),
         .rst_ni          (job_rst_n),
@@ -536,6 +629,8 @@ module quaver_core #(
         .load_scale_i    (load_scale),
         .load_bias_i     (load_bias),
         .s_axis_p_tdata  (s_axis_p_tdata),
+        .load_init_i     (load_init),
+        .s_axis_c_tdata  (s_axis_c_tdata),
         .relu_i          (relu),
         .format_i        (format_d),
         .rounding_i      (rounding),

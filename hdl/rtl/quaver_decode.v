@@ -3,13 +3,17 @@
 //   code_i      the code, right aligned: sign bit, EXPONENT_BITS, FRACTION_BITS
 //               (or a two's complement integer); higher bits are ignored
 //   operand_o   {nan, inf, sign, exponent[EXP_W], significand[SIG_W]}
-//               exponent is signed and unbiased, significand has SIG_W-1
-//               fraction bits and its top bit set unless the value is zero;
-//               zero, inf and nan have exponent and significand 0
+//               exponent is signed, EXP_BASE less than the unbiased one;
+//               significand has SIG_W-1 fraction bits; zero, inf and nan have
+//               exponent and significand 0
 //
-// Every value is exact. Subnormals are normalised here, once, so that nothing
-// in the array needs to know them. Zero and inf keep their sign; nan has none.
+// Every value is exact. Zero and inf keep their sign; nan has none.
 //
+//   NORMALISE   1: the significand's top bit is set unless the value is zero, so
+//               that nothing in the array needs to know subnormals; or, where the
+//               exponent would be below EXP_FLOOR, it is EXP_FLOOR (-1024: nowhere)
+//               0: the exponent is that of the code's field; subnormals have the
+//               format's smallest and no top bit (numerics.md, rule 4.3)
 //   NAN_KIND    0  no nan
 //               1  top exponent field with a fraction other than 0
 //                  (IEEE 754-2019 section 3.4; OCP FP8 E5M2)
@@ -33,7 +37,10 @@ module quaver_decode #(
     parameter integer INF_KIND      = 0,
     parameter integer ENCODING      = 0,
     parameter integer EXP_W         = 5,
-    parameter integer SIG_W         = 4
+    parameter integer SIG_W         = 4,
+    parameter integer NORMALISE     = 1,
+    parameter integer EXP_FLOOR     = -1024,
+    parameter integer EXP_BASE      = 0
 ) (
     input  wire [7:0]               code_i,
     output wire [2+EXP_W+SIG_W:0]   operand_o
@@ -52,11 +59,20 @@ module quaver_decode #(
     localparam integer MAX_MAGNITUDE = (1 << MAGNITUDE_BITS) - 1 - CODES_ABOVE_MAX;
     localparam integer MAX_EXPONENT  =
         (ENCODING == 1) ? FRACTION_BITS - BIAS : (MAX_MAGNITUDE >> FRACTION_BITS) - BIAS;
-    localparam integer MIN_EXPONENT  =
+    localparam integer TOP_MIN       =
         (ENCODING == 1) ? -BIAS : (FRACTION_BITS == 0 ? 1 : 1 - FRACTION_BITS) - BIAS;
+    localparam integer FIELD_MIN     = (ENCODING == 1) ? FRACTION_BITS - BIAS : 1 - BIAS;
+    localparam integer MIN_EXPONENT  =
+        (NORMALISE == 0)      ? FIELD_MIN :
+        (TOP_MIN < EXP_FLOOR) ? EXP_FLOOR : TOP_MIN;
+    localparam integer PLACES_BELOW  =
+        (TOP_MIN < EXP_FLOOR) ? EXP_FLOOR - (FIELD_MIN - FRACTION_BITS) + 1 : 1;
     // The most negative integer is a power of two, so FRACTION_BITS bits hold
-    // every integer's significand.
-    localparam integer MIN_SIG_W = (ENCODING == 1) ? FRACTION_BITS : FRACTION_BITS + 1;
+    // every integer's normalised significand.
+    localparam integer NORMAL_SIG_W  =
+        (ENCODING == 1 && NORMALISE != 0) ? FRACTION_BITS : FRACTION_BITS + 1;
+    localparam integer MIN_SIG_W     =
+        (NORMALISE != 0 && PLACES_BELOW > NORMAL_SIG_W) ? PLACES_BELOW : NORMAL_SIG_W;
 
     generate
         if (MAGNITUDE_BITS < 1 || MAGNITUDE_BITS > 7 || FRACTION_BITS < 0) begin : gen_illegal_width
@@ -70,7 +86,8 @@ module quaver_decode #(
             || (ENCODING == 1 && (NAN_KIND != 0 || INF_KIND != 0))) begin : gen_illegal_special
             quaver_illegal_parameter nan_kind_and_inf_kind_must_agree ();
         end
-        if (MAX_EXPONENT >= (1 << (EXP_W - 1)) || MIN_EXPONENT < -(1 << (EXP_W - 1))) begin : gen_illegal_exp_w
+        if (MAX_EXPONENT - EXP_BASE >= (1 << (EXP_W - 1))
+            || MIN_EXPONENT - EXP_BASE < -(1 << (EXP_W - 1))) begin : gen_illegal_exp_w
             quaver_illegal_parameter exp_w_must_hold_every_exponent ();
         end
         if (SIG_W < MIN_SIG_W || SIG_W < 1) begin : gen_illegal_sig_w
@@ -129,21 +146,38 @@ module quaver_decode #(
         end
     end
 
-    wire signed [11:0]      exponent   = scale + $signed({9'd0, top});
-    wire        [SIG_W+7:0] normalised = {raw, {SIG_W{1'b0}}} << ~top;
-    wire                    special    = nan || inf;
-    wire                    zero       = raw == 8'd0;
+    // The bit of raw that comes to the top of the significand.
+    wire [7:0] place;
+    generate
+        if (NORMALISE == 0) begin : gen_field
+            assign place = FRACTION_BITS[7:0];
+
+            wire unused = &{1'b0, top};
+        end else if (TOP_MIN < EXP_FLOOR) begin : gen_floor
+            wire signed [11:0] floor = EXP_FLOOR[11:0] - scale;
+            assign place = (floor > $signed({9'd0, top})) ? floor[7:0] : {5'd0, top};
+
+            wire unused = &{1'b0, floor};
+        end else begin : gen_top
+            assign place = {5'd0, top};
+        end
+    endgenerate
+
+    wire signed [11:0]      exponent = scale + $signed({4'd0, place}) - EXP_BASE[11:0];
+    wire        [SIG_W+7:0] aligned  = {raw, {SIG_W{1'b0}}} >> place;
+    wire                    special  = nan || inf;
+    wire                    zero     = raw == 8'd0;
 
     assign operand_o = {
         nan,
         inf,
         sign_bit && !nan,
         (special || zero) ? {EXP_W{1'b0}} : exponent[EXP_W-1:0],
-        special           ? {SIG_W{1'b0}} : normalised[SIG_W+7:8]
+        special           ? {SIG_W{1'b0}} : aligned[SIG_W:1]
     };
 
     // Bits that this format has no use for.
-    wire unused = &{1'b0, code_i, fraction, exponent, normalised};
+    wire unused = &{1'b0, code_i, fraction, exponent, aligned};
 endmodule
 
 `default_nettype wire

@@ -19,6 +19,9 @@ module quaver_decode_select #(
     parameter [40*FORMAT_COUNT-1:0]      FORMAT_TABLE = 40'h00_100E_3400,
     parameter integer                    EXP_W        = 5,
     parameter integer                    SIG_W        = 4,
+    parameter integer                    NORMALISE    = 1,
+    parameter integer                    EXP_FLOOR    = -1024,
+    parameter integer                    EXP_BASE     = 0,
     parameter integer                    INDEX_W      = (FORMAT_COUNT > 1) ? $clog2(FORMAT_COUNT) : 1
 ) (
     input  wire [INDEX_W-1:0]       format_i,
@@ -48,7 +51,10 @@ module quaver_decode_select #(
                 .INF_KIND      ({30'd0, FORMAT_TABLE[40*row+30 +: 2]}),
                 .ENCODING      ({30'd0, FORMAT_TABLE[40*row+32 +: 2]}),
                 .EXP_W         (EXP_W),
-                .SIG_W         (SIG_W)
+                .SIG_W         (SIG_W),
+                .NORMALISE     (NORMALISE),
+                .EXP_FLOOR     (EXP_FLOOR),
+                .EXP_BASE      (EXP_BASE)
             ) u_decode (
                 .code_i    (code_i),
                 .operand_o (operands[OPERAND_W*row +: OPERAND_W])

@@ -1,16 +1,23 @@
-// From complete partial sums to results: scale, bias, ReLU, conversion.
+// From complete partial sums to results: scale, bias, ReLU, conversion; and, where
+// the sums are not FP32, first their rounding.
 //
 //   start_i         a job begins: every column's scale becomes scale_i if the job
 //                   scales per tensor, else 1.0, and its bias the neutral one
 //   load_scale_i, load_bias_i   s_axis_p_tdata becomes the scales, the biases
+//   load_init_i     with EXACT: s_axis_c_tdata becomes the initial values of the row
+//                   that comes with the next clock
 //   relu_i, format_i, rounding_i, overflow_i, infinity_i   the job, held
 //   row_valid_i, row_cols_i, row_last_i, psum_i   a row, all columns
 //   advance_o       the pipeline moves: psum_i is taken if it is valid
 //   empty_o         no row is in the pipeline
 //   stall_o         a result is there and not taken
 //
+//   EXACT           psum_i are those of quaver_exact_accumulate; see quaver_exact_finish
+//                   for EXACT_FIELD
+//   FP32_NAN        what a NaN is in a result of FP32
+//
 // A row is on m_axis_d  SCALE_LATENCY + BIAS_LATENCY + CONVERT_LATENCY  advances
-// after it was taken. All registers of the pipeline move together, and the last
+// after it was taken, with EXACT 4 more. All registers of the pipeline move together, and the last
 // ones drive m_axis_d.
 //
 // Words of m_axis_d whose tkeep is 0 hold nothing.
@@ -23,6 +30,10 @@ module quaver_drain #(
     parameter integer                SCALE_LATENCY   = 3,
     parameter integer                BIAS_LATENCY    = 4,
     parameter integer                CONVERT_LATENCY = 2,
+    parameter integer                PSUM_W          = 32,
+    parameter integer                EXACT           = 0,
+    parameter integer                EXACT_FIELD     = 155,
+    parameter [31:0]                 FP32_NAN        = 32'h7FC0_0000,
     // Derived; leave them alone.
     parameter integer                INDEX_W         = (OUTPUT_COUNT > 1) ? $clog2(OUTPUT_COUNT) : 1,
     parameter integer                COLS_W          = $clog2(COLS + 1)
@@ -36,6 +47,8 @@ module quaver_drain #(
     input  wire                  load_scale_i,
     input  wire                  load_bias_i,
     input  wire [COLS*32-1:0]    s_axis_p_tdata,
+    input  wire                  load_init_i,
+    input  wire [COLS*32-1:0]    s_axis_c_tdata,
 
     input  wire                  relu_i,
     input  wire [INDEX_W-1:0]    format_i,
@@ -46,7 +59,7 @@ module quaver_drain #(
     input  wire                  row_valid_i,
     input  wire [COLS_W-1:0]     row_cols_i,
     input  wire                  row_last_i,
-    input  wire [COLS*32-1:0]    psum_i,
+    input  wire [COLS*PSUM_W-1:0] psum_i,
     output wire                  advance_o,
     output wire                  empty_o,
     output wire                  stall_o,
@@ -57,7 +70,8 @@ module quaver_drain #(
     output wire                  m_axis_d_tvalid,
     input  wire                  m_axis_d_tready
 );
-    localparam integer LATENCY = SCALE_LATENCY + BIAS_LATENCY + CONVERT_LATENCY;
+    localparam integer FINISH_LATENCY = (EXACT != 0) ? 4 : 0;
+    localparam integer LATENCY        = FINISH_LATENCY + SCALE_LATENCY + BIAS_LATENCY + CONVERT_LATENCY;
 
     localparam [31:0] ONE          = 32'h3F80_0000;
     // x + -0 is x for every x; x + +0 would turn -0 into +0 (IEEE 754-2019, 6.3).
@@ -98,7 +112,41 @@ module quaver_drain #(
         .q_o      ({m_axis_d_tlast, cols})
     );
 
+    // The sums in FP32.
+    wire [COLS*32-1:0] sums;
+
     genvar col;
+    generate
+        if (EXACT != 0) begin : gen_exact
+            reg [COLS*32-1:0] init_q;
+
+            // Without init they stay +0.
+            always @(posedge clk_i) begin
+                if (!rst_ni)          init_q <= {COLS*32{1'b0}};
+                else if (start_i)     init_q <= {COLS*32{1'b0}};
+                else if (load_init_i) init_q <= s_axis_c_tdata;
+            end
+
+            for (col = 0; col < COLS; col = col + 1) begin : gen_finish
+                quaver_exact_finish #(
+                    .PSUM_W (PSUM_W),
+                    .FIELD  (EXACT_FIELD)
+                ) u_finish (
+                    .clk_i    (clk_i),
+                    .rst_ni   (rst_ni),
+                    .enable_i (advance),
+                    .psum_i   (psum_i[PSUM_W*col +: PSUM_W]),
+                    .init_i   (init_q[32*col +: 32]),
+                    .code_o   (sums[32*col +: 32])
+                );
+            end
+        end else begin : gen_fp32
+            assign sums = psum_i;
+
+            wire unused = &{1'b0, load_init_i, s_axis_c_tdata};
+        end
+    endgenerate
+
     generate
         for (col = 0; col < COLS; col = col + 1) begin : gen_column
             wire [31:0] scaled, biased, rectified;
@@ -109,7 +157,7 @@ module quaver_drain #(
                 .clk_i     (clk_i),
                 .rst_ni    (rst_ni),
                 .enable_i  (advance),
-                .a_i       (psum_i[32*col +: 32]),
+                .a_i       (sums[32*col +: 32]),
                 .b_i       (scale_q[32*col +: 32]),
                 .product_o (scaled)
             );
@@ -122,6 +170,7 @@ module quaver_drain #(
                 .enable_i (advance),
                 .a_i      (scaled),
                 .b_i      (bias_q[32*col +: 32]),
+                .pass_i   (1'b0),
                 .sum_o    (biased)
             );
 
@@ -133,7 +182,8 @@ module quaver_drain #(
             quaver_convert #(
                 .OUTPUT_COUNT (OUTPUT_COUNT),
                 .OUTPUT_TABLE (OUTPUT_TABLE),
-                .LATENCY      (CONVERT_LATENCY)
+                .LATENCY      (CONVERT_LATENCY),
+                .FP32_NAN     (FP32_NAN)
             ) u_convert (
                 .clk_i      (clk_i),
                 .rst_ni     (rst_ni),

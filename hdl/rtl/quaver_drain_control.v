@@ -3,6 +3,8 @@
 //   start_i, m_i, n_i, scale_columns_i, bias_i   the job; scale_columns_i: it has
 //                   a scale a column
 //   load_scale_o, load_bias_o   s_axis_p_tdata is the scales, the biases, now
+//   init_i          each row is read with a beat of s_axis_c: load_init_o, its words
+//                   belong to the row of read_o
 //   bank_computed_i             the state of the banks
 //   advance_i       the drain moves
 //   empty_i         nothing is in the drain's pipeline
@@ -10,7 +12,7 @@
 //   valid_o, cols_o, last_o     the word that was read one advance ago: it is there,
 //                   how many of its columns are results, and whether it is the job's last
 //   drained_o       drained_bank_o is no longer needed
-//   stall_o         a beat is wanted and not there
+//   stall_o, init_stall_o   a beat of s_axis_p, of s_axis_c is wanted and not there
 //
 // A row is read in each clock with advance_i, once the parameters of its n tile
 // are taken and its bank is COMPUTED. Parameters change only when the pipeline
@@ -34,10 +36,17 @@ module quaver_drain_control #(
     input  wire                scale_columns_i,
     input  wire                bias_i,
 
+    input  wire                init_i,
+
     input  wire                s_axis_p_tvalid,
     output wire                s_axis_p_tready,
     output wire                load_scale_o,
     output wire                load_bias_o,
+
+    input  wire                s_axis_c_tvalid,
+    output wire                s_axis_c_tready,
+    output wire                load_init_o,
+    output wire                init_stall_o,
 
     input  wire [1:0]          bank_computed_i,
     input  wire                advance_i,
@@ -75,7 +84,8 @@ module quaver_drain_control #(
     wire wants_beat  = tile_valid && (needs_scale || needs_bias) && !read_valid_q && empty_i;
     wire take_beat   = wants_beat && s_axis_p_tvalid;
 
-    wire read     = tile_valid && !needs_scale && !needs_bias && bank_computed_i[bank_q] && advance_i;
+    wire may_read = tile_valid && !needs_scale && !needs_bias && bank_computed_i[bank_q] && advance_i;
+    wire read     = may_read && (!init_i || s_axis_c_tvalid);
     wire last_row = row_q == tile_last_row;
     wire end_tile = read && last_row;
 
@@ -139,6 +149,9 @@ module quaver_drain_control #(
         end
     end
 
+    assign s_axis_c_tready = may_read && init_i;
+    assign load_init_o     = read && init_i;
+    assign init_stall_o    = s_axis_c_tready && !s_axis_c_tvalid;
     assign s_axis_p_tready = wants_beat;
     assign stall_o         = wants_beat && !s_axis_p_tvalid;
     assign load_scale_o    = take_beat && needs_scale;

@@ -8,15 +8,17 @@
 //   skip_i      the product is absent: psum_o is psum_i, bit for bit
 //   psum_o      FP32, LATENCY enabled clocks later (1 to 5)
 //
-// One rounding, to nearest, ties to even: a fused multiply-add. A product of
+// One rounding, to nearest, ties to even, or with TOWARD_ZERO toward zero: a fused
+// multiply-add (numerics.md, rule 4.1). A product of
 // zero takes part with its sign. NaN, infinities and zeros: see quaver_fp32_sum.
 // (IEEE 754-2019 section 5.4.1, fusedMultiplyAdd)
 `default_nettype none
 
 module quaver_fp32_accumulate #(
-    parameter integer PRODUCT_W = 8,
-    parameter integer EXP_W     = 6,
-    parameter integer LATENCY   = 1
+    parameter integer PRODUCT_W   = 8,
+    parameter integer EXP_W       = 6,
+    parameter integer LATENCY     = 1,
+    parameter integer TOWARD_ZERO = 0
 ) (
     input  wire                         clk_i,
     input  wire                         rst_ni,
@@ -47,8 +49,9 @@ module quaver_fp32_accumulate #(
     wire [7:0]       biased   = {!extended[7], extended[6:0]};
 
     quaver_fp32_sum #(
-        .ADDEND_W (PRODUCT_W),
-        .LATENCY  (LATENCY)
+        .ADDEND_W    (PRODUCT_W),
+        .LATENCY     (LATENCY),
+        .TOWARD_ZERO (TOWARD_ZERO)
     ) u_sum (
         .clk_i                (clk_i),
         .rst_ni               (rst_ni),

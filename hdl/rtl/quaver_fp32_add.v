@@ -1,7 +1,8 @@
 // a + b in FP32, rounded to nearest, ties to even.
 //
 //   a_i, b_i   FP32, any codes
-//   sum_o      FP32, LATENCY enabled clocks later (1 to 5)
+//   pass_i     there is no b: sum_o is a_i, bit for bit
+//   sum_o      FP32, LATENCY enabled clocks later (0 to 5)
 //
 // Subnormals are kept on all sides. NaN, infinities and zeros: see
 // quaver_fp32_sum. (IEEE 754-2019 section 5.4.1, addition)
@@ -15,6 +16,7 @@ module quaver_fp32_add #(
     input  wire          enable_i,
     input  wire [31:0]   a_i,
     input  wire [31:0]   b_i,
+    input  wire          pass_i,
     output wire [31:0]   sum_o
 );
     wire hidden = |b_i[30:23];
@@ -29,7 +31,7 @@ module quaver_fp32_add #(
         .rst_ni               (rst_ni),
         .enable_i             (enable_i),
         .base_i               (a_i),
-        .pass_i               (1'b0),
+        .pass_i               (pass_i),
         .addend_nan_i         (top && rest),
         .addend_inf_i         (top && !rest),
         .addend_present_i     (1'b1),

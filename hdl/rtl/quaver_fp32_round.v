@@ -1,7 +1,8 @@
-// The FP32 rounder: nearest, ties to even. Combinational.
+// The FP32 rounder: nearest, ties to even; toward zero if round_i is 0. Combinational.
 //
-//   nan_i           the result is the canonical NaN, 7FC00000
-//   inf_i           the result is infinity (nan_i has precedence)
+//   nan_i           the result is NAN
+//   inf_i           the result is infinity (nan_i has precedence; with TOWARD_ZERO
+//                   both together mean the largest finite number)
 //   sign_i          sign of the result, unless it is nan
 //   exponent_i,     their sum is the result's exponent field, before rounding; apart,
 //   carry_i         so that the caller need not add (hidden bit, or 0)
@@ -17,7 +18,10 @@
 // (IEEE 754-2019 sections 3.4, 4.3.1, 6.2, 7.4)
 `default_nettype none
 
-module quaver_fp32_round (
+module quaver_fp32_round #(
+    parameter [31:0]  NAN         = 32'h7FC0_0000,
+    parameter integer TOWARD_ZERO = 0
+) (
     input  wire          nan_i,
     input  wire          inf_i,
     input  wire          sign_i,
@@ -29,17 +33,20 @@ module quaver_fp32_round (
     output wire [31:0]   code_o
 );
     wire special = nan_i || inf_i;
+    wire largest = TOWARD_ZERO != 0 && nan_i && inf_i;
+    wire nan     = nan_i && !largest;
 
     // The special codes are put in front of the adder, where they cost nothing.
-    wire [7:0]  exponent  = special ? 8'd255 : exponent_i;
+    wire [7:0]  exponent  = special ? {7'd127, !largest} : exponent_i;
     wire        carry     = !special && carry_i;
-    wire [22:0] fraction  = special ? {nan_i, 22'd0} : fraction_i;
+    wire [22:0] fraction  = largest ? 23'h7F_FFFF :
+                            special ? NAN[22:0] & {23{nan}} : fraction_i;
     wire        increment = !special && round_i && (sticky_i || fraction_i[0]);
 
     // Two operands, one carry chain.
     wire [30:0] magnitude = {exponent, fraction} + {7'd0, carry, 22'd0, increment};
 
-    assign code_o = {sign_i && !nan_i, magnitude};
+    assign code_o = {nan ? NAN[31] : sign_i, magnitude};
 endmodule
 
 `default_nettype wire

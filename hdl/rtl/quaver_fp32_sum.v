@@ -1,4 +1,5 @@
-// The one FP32 adder: base + addend, rounded to nearest, ties to even.
+// The one FP32 adder: base + addend, rounded to nearest, ties to even, or with
+// TOWARD_ZERO toward zero (what overflows is then the largest finite number).
 // quaver_fp32_accumulate and quaver_fp32_add give it their addends.
 //
 //   base_i                 FP32
@@ -10,7 +11,7 @@
 //                          knows late whether its significand is in [2, 4).
 //                          Of nan and inf they mean nothing.
 //   addend_significand_i   1 integer bit and ADDEND_W-1 fraction bits
-//   sum_o                  FP32, LATENCY enabled clocks later (1 to 5, the
+//   sum_o                  FP32, LATENCY enabled clocks later (0 to 5, the
 //                          output register included)
 //
 // Any nan, and Inf - Inf, give 7FC00000. Subnormals are kept on all sides. An
@@ -23,8 +24,9 @@
 `default_nettype none
 
 module quaver_fp32_sum #(
-    parameter integer ADDEND_W = 24,
-    parameter integer LATENCY  = 1
+    parameter integer ADDEND_W    = 24,
+    parameter integer LATENCY     = 1,
+    parameter integer TOWARD_ZERO = 0
 ) (
     input  wire                  clk_i,
     input  wire                  rst_ni,
@@ -44,8 +46,8 @@ module quaver_fp32_sum #(
         if (ADDEND_W < 2 || ADDEND_W > 24) begin : gen_illegal_addend_w
             quaver_illegal_parameter addend_w_must_be_2_to_24 ();
         end
-        if (LATENCY < 1 || LATENCY > 5) begin : gen_illegal_latency
-            quaver_illegal_parameter latency_must_be_1_to_5 ();
+        if (LATENCY < 0 || LATENCY > 5) begin : gen_illegal_latency
+            quaver_illegal_parameter latency_must_be_0_to_5 ();
         end
     endgenerate
 
@@ -176,6 +178,9 @@ module quaver_fp32_sum #(
 
     // Larger than any finite number before it is rounded: the top binade and a carry.
     wire        overflow = total[27] && exponent_2 == 8'd254;
+    // Both flags together: the largest finite number (see quaver_fp32_round).
+    wire        largest  = TOWARD_ZERO != 0 && overflow && !nan_2 && !inf_2;
+    wire        infinite = inf_2 && !(TOWARD_ZERO != 0 && nan_2);
 
     // The top bit weighs 2^(exponent + 1). Shifting out n zeros leaves an exponent
     // field of exponent + 1 - n, which is 1 or more while n <= exponent.
@@ -200,7 +205,7 @@ module quaver_fp32_sum #(
         .clk_i    (clk_i),
         .rst_ni   (rst_ni),
         .enable_i (enable_i),
-        .d_i      ({nan_2, inf_2 || overflow, cancels_2, sign_2, sticky, shift_16, room_16,
+        .d_i      ({nan_2 || largest, infinite || (overflow && (TOWARD_ZERO == 0 || largest)), cancels_2, sign_2, sticky, shift_16, room_16,
                     exponent_2, total[27:1]}),
         .q_o      ({nan_3, inf_3, cancels_3, sign_3, sticky_3, shift_16_3, room_16_3,
                     exponent_3, total_3})
@@ -278,19 +283,21 @@ module quaver_fp32_sum #(
     wire        some = value_2[26] || value_2[25];
     wire [31:0] sum;
 
-    quaver_fp32_round u_round (
+    quaver_fp32_round #(
+        .TOWARD_ZERO (TOWARD_ZERO)
+    ) u_round (
         .nan_i      (nan_4),
         .inf_i      (inf_4),
         .sign_i     (sign_4),
         .exponent_i (some ? y : 8'd0),
         .carry_i    (value_2[26]),
         .fraction_i (value_1[25:3]),
-        .round_i    (value_1[2]),
+        .round_i    (value_1[2] && TOWARD_ZERO == 0),
         .sticky_i   (value_1[1] || value_1[0] || sticky_4),
         .code_o     (sum)
     );
 
-    quaver_stage #(.WIDTH(32), .REGISTERED(1)) u_sum (
+    quaver_stage #(.WIDTH(32), .REGISTERED((LATENCY >= 1) ? 1 : 0)) u_sum (
         .clk_i    (clk_i),
         .rst_ni   (rst_ni),
         .enable_i (enable_i),

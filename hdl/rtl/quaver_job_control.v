@@ -22,6 +22,8 @@ module quaver_job_control #(
     parameter [40*FORMAT_COUNT-1:0]  FORMAT_TABLE   = 40'h00_100E_3400,
     parameter integer                OUTPUT_COUNT   = 1,
     parameter [40*OUTPUT_COUNT-1:0]  OUTPUT_TABLE   = 40'h00_48FF_7800,
+    // The largest K of a job; 0: there is no bound.
+    parameter [31:0]                 K_MAX          = 32'd0,
     // Derived; leave them alone.
     parameter integer                INDEX_W        = (FORMAT_COUNT > 1) ? $clog2(FORMAT_COUNT) : 1,
     parameter integer                OUTPUT_INDEX_W = (OUTPUT_COUNT > 1) ? $clog2(OUTPUT_COUNT) : 1
@@ -35,6 +37,7 @@ module quaver_job_control #(
 
     input  wire [31:0]                 m_i,
     input  wire [31:0]                 n_i,
+    input  wire [31:0]                 k_i,
     input  wire [7:0]                  format_a_i,
     input  wire [7:0]                  format_b_i,
     input  wire [7:0]                  format_d_i,
@@ -121,7 +124,8 @@ module quaver_job_control #(
                           (infinity_i == POLICY_INFINITY && d_infinity) ||
                           (infinity_i == POLICY_NAN && d_nan);
     wire legal = a_found && b_found && d_found && rounding_i <= LAST_ROUNDING &&
-                 overflow_legal && infinity_legal && scale_mode_i <= LAST_SCALE_MODE;
+                 overflow_legal && infinity_legal && scale_mode_i <= LAST_SCALE_MODE &&
+                 (K_MAX == 32'd0 || k_i <= K_MAX);
     wire empty = m_i == 32'd0 || n_i == 32'd0;
 
     wire accept = start_i && state_q == IDLE;

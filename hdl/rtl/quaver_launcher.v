@@ -8,6 +8,8 @@
 //   launch_o     a row is launched: row_o of bank_o; last_o is high with the last
 //                row of the last k tile, and read_o when its partial sum is read
 //                from the memory (else it starts from +0)
+//   restart_o, promote_o   with launch_o: the row's inner sum starts from +0, and its
+//                chunk ends with it (only with CHUNK_TILES)
 //   retire_i     a row was written back in column 0
 //   operand_o, swap_q_o   to row 0 .. ROWS-1 of the array, before the skew, one
 //                clock after launch_o and swap_o; zero bits when nothing is launched
@@ -32,8 +34,15 @@ module quaver_launcher #(
     parameter integer                TILE_ROWS    = 256,
     parameter integer                EXP_W        = 5,
     parameter integer                SIG_W        = 4,
+    parameter integer                NORMALISE    = 1,
+    parameter integer                EXP_FLOOR    = -1024,
+    parameter integer                EXP_BASE     = 0,
     parameter integer                FORMAT_COUNT = 1,
     parameter [40*FORMAT_COUNT-1:0]  FORMAT_TABLE = 40'h00_100E_3400,
+    // Clocks from the array's lower edge to the write-back.
+    parameter integer                RETIRE_LATENCY = 0,
+    // k tiles of a chunk; 0: the accumulator is not chunked.
+    parameter integer                CHUNK_TILES  = 0,
     // Derived; leave them alone.
     parameter integer                INDEX_W      = (FORMAT_COUNT > 1) ? $clog2(FORMAT_COUNT) : 1,
     parameter integer                OPERAND_W    = 3 + EXP_W + SIG_W,
@@ -64,6 +73,8 @@ module quaver_launcher #(
     output wire                              bank_o,
     output wire [ROW_W-1:0]                  row_o,
     output wire                              last_o,
+    output wire                              restart_o,
+    output wire                              promote_o,
     input  wire                              retire_i,
 
     output wire [ROWS*LANES*OPERAND_W-1:0]   operand_o,
@@ -74,7 +85,7 @@ module quaver_launcher #(
     localparam integer TERMS_W    = $clog2(TILE_K + 1);
     localparam integer COLS_W     = $clog2(COLS + 1);
     // From the launch to the write-back in column 0: as many rows can be in flight.
-    localparam integer FLIGHT     = 1 + ROWS * PE_LATENCY;
+    localparam integer FLIGHT     = 1 + ROWS * PE_LATENCY + RETIRE_LATENCY;
     localparam integer FLIGHT_W   = $clog2(FLIGHT + 1);
     localparam integer COMPARE_W  = (FLIGHT_W > ROW_W) ? FLIGHT_W : ROW_W;
     localparam integer OPERANDS_W = TILE_K * OPERAND_W;
@@ -137,12 +148,36 @@ module quaver_launcher #(
                 .FORMAT_COUNT (FORMAT_COUNT),
                 .FORMAT_TABLE (FORMAT_TABLE),
                 .EXP_W        (EXP_W),
-                .SIG_W        (SIG_W)
+                .SIG_W        (SIG_W),
+                .NORMALISE    (NORMALISE),
+                .EXP_FLOOR    (EXP_FLOOR),
+                .EXP_BASE     (EXP_BASE)
             ) u_decode (
                 .format_i  (format_a_i),
                 .code_i    (s_axis_a_tdata[8*term +: 8]),
                 .operand_o (operand[OPERAND_W*term +: OPERAND_W])
             );
+        end
+    endgenerate
+
+    generate
+        if (CHUNK_TILES > 0) begin : gen_chunks
+            localparam integer CHUNK_W    = (CHUNK_TILES > 1) ? $clog2(CHUNK_TILES) : 1;
+            localparam integer LAST_CHUNK = CHUNK_TILES - 1;
+
+            reg [CHUNK_W-1:0] chunk_tile_q;
+            wire              chunk_ends = tile_last_k || chunk_tile_q == LAST_CHUNK[CHUNK_W-1:0];
+
+            always @(posedge clk_i) begin
+                if (!rst_ni)       chunk_tile_q <= {CHUNK_W{1'b0}};
+                else if (end_tile) chunk_tile_q <= chunk_ends ? {CHUNK_W{1'b0}} : chunk_tile_q + 1'b1;
+            end
+
+            assign restart_o = launch && chunk_tile_q == {CHUNK_W{1'b0}};
+            assign promote_o = launch && chunk_ends && needs_beat;
+        end else begin : gen_no_chunks
+            assign restart_o = 1'b0;
+            assign promote_o = 1'b0;
         end
     endgenerate
 

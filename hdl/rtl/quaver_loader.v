@@ -24,6 +24,9 @@ module quaver_loader #(
     parameter integer                TILE_ROWS    = 256,
     parameter integer                EXP_W        = 5,
     parameter integer                SIG_W        = 4,
+    parameter integer                NORMALISE    = 1,
+    parameter integer                EXP_FLOOR    = -1024,
+    parameter integer                EXP_BASE     = 0,
     parameter integer                FORMAT_COUNT = 1,
     parameter [40*FORMAT_COUNT-1:0]  FORMAT_TABLE = 40'h00_100E_3400,
     // Derived; leave them alone.
@@ -115,7 +118,10 @@ module quaver_loader #(
                     .FORMAT_COUNT (FORMAT_COUNT),
                     .FORMAT_TABLE (FORMAT_TABLE),
                     .EXP_W        (EXP_W),
-                    .SIG_W        (SIG_W)
+                    .SIG_W        (SIG_W),
+                    .NORMALISE    (NORMALISE),
+                    .EXP_FLOOR    (EXP_FLOOR),
+                    .EXP_BASE     (EXP_BASE)
                 ) u_decode (
                     .format_i  (format_b_i),
                     .code_i    (s_axis_b_tdata[8*(LANES*col+lane) +: 8]),

@@ -3,7 +3,8 @@
 //   a_i, b_i    operands, see quaver_decode
 //   product_o   {nan, inf, sign, exponent[EXP_W+1], significand[2*SIG_W]}
 //               value = significand * 2^(exponent - (2*SIG_W - 2)), so that the
-//               significand is in [1, 4), or 0; exponent is signed.
+//               significand is in [1, 4), or 0 (in [0, 4) if operands are not
+//               normalised); exponent is signed.
 //               The exponent of zero, inf and nan means nothing.
 //
 // nan if an operand is nan, or for inf * 0; otherwise inf if an operand is inf.
@@ -13,7 +14,9 @@
 
 module quaver_product #(
     parameter integer EXP_W = 5,
-    parameter integer SIG_W = 4
+    parameter integer SIG_W = 4,
+    // 1: an operand's top bit alone tells zero; see NORMALISE of quaver_decode.
+    parameter integer NORMALISED = 1
 ) (
     input  wire [2+EXP_W+SIG_W:0]     a_i,
     input  wire [2+EXP_W+SIG_W:0]     b_i,
@@ -28,9 +31,19 @@ module quaver_product #(
     assign {a_nan, a_inf, a_sign, a_exponent, a_significand} = a_i;
     assign {b_nan, b_inf, b_sign, b_exponent, b_significand} = b_i;
 
-    // Normalised significands: the top bit alone tells zero.
-    wire a_zero = !a_significand[SIG_W-1] && !a_inf;
-    wire b_zero = !b_significand[SIG_W-1] && !b_inf;
+    wire a_some, b_some;
+    generate
+        if (NORMALISED != 0) begin : gen_normalised
+            assign a_some = a_significand[SIG_W-1];
+            assign b_some = b_significand[SIG_W-1];
+        end else begin : gen_any
+            assign a_some = |a_significand;
+            assign b_some = |b_significand;
+        end
+    endgenerate
+
+    wire a_zero = !a_some && !a_inf;
+    wire b_zero = !b_some && !b_inf;
 
     wire nan  = a_nan || b_nan || (a_inf && b_zero) || (a_zero && b_inf);
     wire inf  = (a_inf || b_inf) && !nan;

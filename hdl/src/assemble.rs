@@ -1,6 +1,6 @@
 //! A whole core for a configuration.
 
-use quaver_contract::{Accumulator, CoreConfig};
+use quaver_contract::CoreConfig;
 
 use crate::design::{Design, DesignFile};
 use crate::header::Header;
@@ -18,14 +18,6 @@ pub(crate) const CSR: &str = "quaver_csr";
 /// # Errors
 /// [`HdlError::Configuration`] for a configuration that has no hardware, naming its key.
 pub fn generate(config: &CoreConfig) -> Result<Design, HdlError> {
-    if config.accumulator != Accumulator::Fp32 {
-        return Err(HdlError::Configuration {
-            config: config.name.clone(),
-            key: "accumulator",
-            value: config.accumulator_name.to_owned(),
-            allowed: Accumulator::Fp32.name().to_owned(),
-        });
-    }
     let mut library = Library::embedded();
     library.add(CSR, csr::verilog(config)?);
     let top = format!("quaver_{}", config.name);

@@ -7,6 +7,7 @@
 
 #![forbid(unsafe_code)]
 
+mod accumulator;
 mod assemble;
 mod csr;
 mod design;
@@ -23,6 +24,7 @@ mod wrapper;
 
 use quaver_contract::{CoreConfig, Formats};
 
+pub use accumulator::OperandShape;
 pub use assemble::generate;
 pub use design::{Design, DesignFile, Direction, Port};
 pub use error::HdlError;

@@ -2,13 +2,14 @@
 
 use quaver_contract::{CoreConfig, Encoding, Format, Specials};
 
+use crate::accumulator::{self, OperandShape};
 use crate::HdlError;
 use crate::header::Header;
 
 /// Bits of a row of the format tables, see `quaver_decode_select`.
 const ROW_BITS: u32 = 40;
 
-/// The widths of an operand inside the core.
+/// The widths of an operand whose significand is normalised: those of an `fp32` core.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OperandWidths {
     /// Bits of the signed exponent.
@@ -104,10 +105,10 @@ pub(crate) fn format_id(config: &CoreConfig, format: &Format) -> Result<u8, HdlE
 /// Values of all parameters of `quaver_core`, in the order of the core's documentation.
 ///
 /// # Errors
-/// [`HdlError::Configuration`] when a format of the configuration has no number.
+/// [`HdlError::Configuration`] when a format of the configuration has no number, or when the
+/// Verilog does not have its accumulator.
 pub fn core_parameters(config: &CoreConfig) -> Result<Vec<(&'static str, String)>, HdlError> {
-    let widths = OperandWidths::of(&config.operand_formats);
-    Ok(vec![
+    let mut parameters = vec![
         ("ROWS", config.rows.to_string()),
         ("COLS", config.cols.to_string()),
         ("LANES", config.lanes().to_string()),
@@ -117,9 +118,10 @@ pub fn core_parameters(config: &CoreConfig) -> Result<Vec<(&'static str, String)
         ("FORMAT_TABLE", table(config, &config.operand_formats)?),
         ("OUTPUT_COUNT", config.output_formats.len().to_string()),
         ("OUTPUT_TABLE", table(config, &config.output_formats)?),
-        ("EXP_W", widths.exponent.to_string()),
-        ("SIG_W", widths.significand.to_string()),
-    ])
+    ];
+    parameters.extend(OperandShape::of(config).parameters());
+    parameters.extend(accumulator::parameters(config)?);
+    Ok(parameters)
 }
 
 /// Depths of the drain's pipeline. They are the same in every core, and its own decision.

@@ -168,9 +168,18 @@ fn a_unit_is_wrapped_with_what_it_instantiates() {
 
 #[test]
 fn what_cannot_be_generated_is_refused_by_name() {
-    let accumulator = CoreConfig {
+    let latency = CoreConfig {
         accumulator: Accumulator::Exact,
         accumulator_name: "exact",
+        pe_latency: 3,
+        ..config("single")
+    };
+    let chunks = CoreConfig {
+        accumulator: Accumulator::Chunked {
+            inner: &Accumulator::Exact,
+            every: 4,
+        },
+        accumulator_name: "custom",
         ..config("single")
     };
     let taken = CoreConfig {
@@ -179,8 +188,12 @@ fn what_cannot_be_generated_is_refused_by_name() {
     };
     let cases = [
         (
-            generate(&accumulator),
-            "single.accumulator = exact has no core (fp32)",
+            generate(&latency),
+            "single.pe_latency = 3 has no core (1 to 2 with this accumulator)",
+        ),
+        (
+            generate(&chunks),
+            "single.accumulator = custom has no core (chunks of any accumulator but exact)",
         ),
         (generate(&taken), "csr.name = csr has no core"),
         (unit("quaver_nothing", &[]), "unknown unit 'quaver_nothing'"),
@@ -190,7 +203,7 @@ fn what_cannot_be_generated_is_refused_by_name() {
         ),
     ];
     for (result, expected) in cases {
-        let error = result.unwrap_err().to_string();
+        let error = result.map(|design| design.top).unwrap_err().to_string();
         assert!(error.contains(expected), "{error}");
     }
 }

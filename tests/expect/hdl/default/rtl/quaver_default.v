@@ -54,7 +54,16 @@ module quaver_default (
         .OUTPUT_COUNT (5),
         .OUTPUT_TABLE (200'h00481e2502_00100e3401_00481ea520_0048fe7821_0048ff7823),
         .EXP_W        (5),
-        .SIG_W        (4)
+        .SIG_W        (4),
+        .NORMALISE    (1),
+        .EXP_FLOOR    (-1024),
+        .EXP_BASE     (0),
+        .ACCUMULATOR  (96'h000000000000000000000000),
+        .PSUM_W       (32),
+        .EXACT_FIELD  (0),
+        .CHUNK_TILES  (0),
+        .K_MAX        (32'h00000000),
+        .FP32_NAN     (32'h7fc00000)
     ) u_core (
         .clk_i                (clk_i),
         .rst_ni               (rst_ni),
