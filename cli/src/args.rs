@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
-use quaver_contract::{ContractError, Conversion, Format, Formats, Overflow, Rounding};
+use quaver_contract::{
+    Bundle, ContractError, Conversion, Format, Formats, Nan, Overflow, Rounding,
+};
 use quaver_cosim::Cache;
 
 use crate::commands::{
@@ -103,14 +105,22 @@ pub(crate) enum Command {
 /// How results are rounded and what happens to those that are too large.
 #[derive(Debug, Args)]
 pub(crate) struct Policy {
-    /// Rounding direction
-    #[arg(long, value_name = "R", default_value = Rounding::NearestEven.name(), value_parser = one_of(Rounding::ALL, |r| r.name()))]
-    pub(crate) rounding: Rounding,
+    /// The conversions of another system, which the next three change
+    #[arg(long, value_name = "SYSTEM", value_parser = one_of(Bundle::ALL, |bundle| bundle.name))]
+    policy: Option<Bundle>,
+
+    /// Rounding direction [default: the policy's, else rne]
+    #[arg(long, value_name = "R", value_parser = one_of(Rounding::ALL, |r| r.name()))]
+    rounding: Option<Rounding>,
 
     /// What replaces numbers beyond the largest finite one; native: what the format has, infinity
-    /// before NaN before the largest number
-    #[arg(long, value_name = "P", default_value = NATIVE, value_parser = overflow())]
-    overflow: PolicyChoice,
+    /// before NaN before the largest number [default: the policy's, else native]
+    #[arg(long, value_name = "P", value_parser = overflow())]
+    overflow: Option<PolicyChoice>,
+
+    /// What NaN becomes [default: the policy's, else canonical]
+    #[arg(long, value_name = "P", value_parser = one_of(Nan::ALL, |nan| nan.name()))]
+    nan: Option<Nan>,
 }
 
 /// The overflow policy that follows the format.
@@ -129,11 +139,34 @@ impl Policy {
     /// # Errors
     /// [`ContractError::Illegal`] for a policy that the format has no code for.
     pub(crate) fn conversion(&self, format: &'static Format) -> Result<Conversion, ContractError> {
-        let native = Conversion::native(format).with_rounding(self.rounding);
+        let native = Conversion::native(format);
+        let mut conversion = match &self.policy {
+            Some(bundle) => bundle.conversion(format)?,
+            None => native,
+        };
+        conversion.rounding = self.rounding.unwrap_or(conversion.rounding);
+        conversion.nan = self.nan.unwrap_or(conversion.nan);
         match self.overflow {
-            PolicyChoice::Native => Ok(native),
-            PolicyChoice::Fixed(overflow) => native.with_overflow(overflow),
+            None => {}
+            Some(PolicyChoice::Native) => {
+                (conversion.overflow, conversion.infinity) = (native.overflow, native.infinity);
+            }
+            Some(PolicyChoice::Fixed(overflow)) => {
+                conversion = conversion.with_overflow(overflow)?;
+            }
         }
+        conversion.validate()?;
+        Ok(conversion)
+    }
+
+    /// The system's name, where one is named.
+    pub(crate) fn name(&self) -> Option<&'static str> {
+        self.policy.map(|bundle| bundle.name)
+    }
+
+    /// Whether the system rounds a scaled number to the scale's format first.
+    pub(crate) fn divides_twice(&self) -> bool {
+        self.policy.is_some_and(|bundle| bundle.divides_twice)
     }
 }
 

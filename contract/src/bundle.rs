@@ -4,7 +4,7 @@ use crate::conversion::{Infinity, Nan, Overflow, Powers, Rounding};
 use crate::{ContractError, Conversion, Format};
 
 /// A system's conversions.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bundle {
     /// The name used on the command line and in files.
     pub name: &'static str,
@@ -12,6 +12,9 @@ pub struct Bundle {
     pub meaning: &'static str,
     /// Where its rules are from.
     pub source: &'static str,
+    /// Whether a number that is divided by a scale is rounded to the scale's format first
+    /// (numerics.md, 7.7).
+    pub divides_twice: bool,
     rows: &'static [Row],
 }
 
@@ -28,12 +31,12 @@ struct Row {
 }
 
 /// `[formats] overflow, infinity, NaN` with `native` for the format's own; then where they differ
-/// from `rne` and `Value`, rounding and the rule of powers of two.
+/// from `rne` and `Value`, rounding and the rule of powers of two. `divides_twice` before the rows.
 macro_rules! bundles {
-    ($($name:literal $meaning:literal $source:literal {
+    ($($name:literal $meaning:literal $source:literal $($twice:ident)? {
         $([$($format:literal),+] $overflow:ident, $infinity:ident, $nan:ident $(, $rounding:ident, $powers:ident)?;)*
     })*) => {
-        &[$(Bundle { name: $name, meaning: $meaning, source: $source, rows: &[$(
+        &[$(Bundle { name: $name, meaning: $meaning, source: $source, divides_twice: bundles!(@twice $($twice)?), rows: &[$(
             bundles!(@row [$($format),+] $overflow, $infinity, $nan $(, $rounding, $powers)?)
         ),*] }),*]
     };
@@ -50,6 +53,8 @@ macro_rules! bundles {
             powers: Powers::$powers,
         }
     };
+    (@twice) => { false };
+    (@twice divides_twice) => { true };
     (@policy $type:ident native) => { None };
     (@policy $type:ident $variant:ident) => { Some($type::$variant) };
 }
@@ -64,14 +69,14 @@ impl Bundle {
         "ocp-nonsat" "OCP formats, non-saturating mode" "OCP OFP8 1.0, section 6" {
             ["e4m3fn", "e5m2"] native, native, Canonical;
         }
-        "onnx-saturate" "ONNX Cast and QuantizeLinear with saturate = 1, their default" "ONNX 1.22 operators and backend node tests" {
+        "onnx-saturate" "ONNX Cast and QuantizeLinear with saturate = 1, their default" "ONNX 1.22 operators and backend node tests" divides_twice {
             ["e4m3fn", "e5m2"] Saturate, Saturate, Sign;
             ["e4m3fnuz", "e5m2fnuz"] Saturate, Saturate, Canonical;
             ["e2m1fn"] Saturate, Saturate, OppositeZero;
             ["e8m0fnu"] Saturate, Nan, Canonical, TowardPositive, FieldMagnitude;
             ["fp32", "fp16", "bf16"] native, native, Sign;
         }
-        "onnx" "ONNX Cast and QuantizeLinear with saturate = 0" "ONNX 1.22 operators and backend node tests" {
+        "onnx" "ONNX Cast and QuantizeLinear with saturate = 0" "ONNX 1.22 operators and backend node tests" divides_twice {
             ["e4m3fn", "e5m2"] native, native, Sign;
             ["e4m3fnuz", "e5m2fnuz"] native, native, Canonical;
             ["e2m1fn"] native, native, OppositeZero;

@@ -31,6 +31,7 @@ pub mod number;
 pub mod product;
 pub mod round;
 pub mod scale;
+pub mod scaled;
 pub mod wide;
 
 pub use accumulate::{add_fp32, multiply_add_fp32};
@@ -44,3 +45,4 @@ pub use fnuz::{fnuz_to_ocp, ocp_to_fnuz};
 pub use gemm::Golden;
 pub use number::Number;
 pub use product::{multiply, multiply_fp32};
+pub use scaled::{Scaling, convert_scaled};

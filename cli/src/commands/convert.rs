@@ -1,17 +1,21 @@
 //! `quaver convert`: an array from one format to another.
 
+mod random;
+mod scales;
+
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use ndarray::{ArrayD, IxDyn};
-use quaver_contract::Rounding;
+use quaver_contract::{Dither, Rounding, Stochastic};
 use serde::Serialize;
 
-use crate::args::{Global, Policy};
+use crate::args::{Global, Policy, one_of};
 use crate::console;
 use crate::error::CliError;
-use crate::npy::{self, Dtype};
+use crate::npy;
 use crate::output::Output;
+use random::{random_bits, read_random};
+use scales::ScaleArgs;
 
 const EXAMPLES: &str = "\
 ARRAYS:
@@ -24,7 +28,11 @@ EXAMPLES:
   quaver convert --from fp32 --to e4m3fn weights.npy -o codes.npy
   quaver convert --from e4m3fn --to fp32 codes.npy -o weights.npy
   quaver convert --from fp32 --to e5m2 --overflow saturate --rounding rz x.npy -o y.npy
-  quaver convert --from fp32 --to e5m2 --rounding sr --seed 7 x.npy -o y.npy";
+  quaver convert --from fp32 --to e5m2 --rounding sr --seed 7 x.npy -o y.npy
+  quaver convert --from fp32 --to e4m3fn --policy onnx-saturate --scale 0.5 x.npy -o y.npy
+  quaver convert --from fp32 --to f143*2^-3 --policy ipu x.npy -o y.npy
+  quaver convert --from fp32 --to e2m1fn --block nvfp4 --scales s.npy --json x.npy -o y.npy
+  quaver convert --from e4m3fn --to fp32 --from-block 128x128 --scales s.npy y.npy -o x.npy";
 
 /// Arguments of `quaver convert`.
 #[derive(Debug, Args)]
@@ -45,13 +53,24 @@ pub(crate) struct ConvertArgs {
     #[command(flatten)]
     policy: Policy,
 
-    /// Random bits for --rounding sr: uint32 of the input's shape
+    /// How --rounding sr compares the discarded fraction with the random bits
+    #[arg(long, value_name = "D", default_value = Dither::Floor.name(), value_parser = one_of(Dither::ALL, |d| d.name()))]
+    dither: Dither,
+
+    /// Random bits that --rounding sr uses, the low ones of each word
+    #[arg(long, value_name = "N", default_value_t = Stochastic::DEFAULT.bits)]
+    random_bits: u32,
+
+    /// Random words for --rounding sr: uint32 of the input's shape
     #[arg(long, value_name = "R.npy", conflicts_with = "seed")]
     random: Option<PathBuf>,
 
-    /// Seed of the random bits for --rounding sr: SplitMix64's upper halves, in C order
+    /// Seed of the random words for --rounding sr: SplitMix64's upper halves, in C order
     #[arg(long, value_name = "S")]
     seed: Option<u64>,
+
+    #[command(flatten)]
+    scales: ScaleArgs,
 
     /// The result
     #[arg(short, long, value_name = "OUT.npy")]
@@ -66,11 +85,18 @@ pub(crate) struct ConvertArgs {
 struct Report<'a> {
     from: &'static str,
     to: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    policy: Option<&'static str>,
     rounding: &'static str,
     overflow: &'static str,
     infinity: &'static str,
+    nan: &'static str,
+    powers: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     seed: Option<u64>,
+    /// The bits of NVFP4's tensor scale.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tensor_scale: Option<u32>,
     shape: &'a [usize],
     elements: usize,
     output: &'a Path,
@@ -83,7 +109,12 @@ struct Report<'a> {
 pub(crate) fn run(args: &ConvertArgs, global: &Global) -> Result<(), CliError> {
     let formats = global.formats()?;
     let (from, to) = (formats.get(&args.from)?, formats.get(&args.to)?);
-    let conversion = args.policy.conversion(to)?;
+    let mut conversion = args.policy.conversion(to)?;
+    conversion.stochastic = Stochastic {
+        dither: args.dither,
+        bits: args.random_bits,
+    };
+    conversion.validate()?;
     let stochastic = conversion.rounding == Rounding::Stochastic;
     let (given, option) = match (&args.random, args.seed) {
         (Some(_), _) => (true, "--random"),
@@ -110,69 +141,31 @@ pub(crate) fn run(args: &ConvertArgs, global: &Global) -> Result<(), CliError> {
         (None, None) => None,
     };
     let random = random.as_ref().map(|bits| bits.view());
-    let values = quaver_golden::convert_array(codes.view(), from, &conversion, random)
-        .map_err(CliError::other)?;
+    let scaled = scales::Scaled {
+        codes: &codes,
+        from,
+        conversion: &conversion,
+        random,
+        twice: args.policy.divides_twice(),
+    };
+    let (values, tensor_scale) = args.scales.convert(&scaled)?;
     output.write(|writer| npy::write_codes(writer, to, values.view()))?;
     if args.json {
         console::print_json(&Report {
             from: from.name,
             to: to.name,
+            policy: args.policy.name(),
             rounding: conversion.rounding.name(),
             overflow: conversion.overflow.name(),
             infinity: conversion.infinity.name(),
+            nan: conversion.nan.name(),
+            powers: conversion.powers.name(),
             seed: args.seed,
+            tensor_scale,
             shape: values.shape(),
             elements: values.len(),
             output: output.path(),
         })?;
     }
     Ok(())
-}
-
-fn read_random(path: &Path, shape: &[usize]) -> Result<ArrayD<u32>, CliError> {
-    let (_, bits) = npy::read::<u32>(path, &[Dtype::Uint32])?;
-    if bits.shape() != shape {
-        return Err(CliError::array(
-            path,
-            "shape",
-            format!("{:?}", bits.shape()),
-            format!("the input's: {shape:?}"),
-        ));
-    }
-    Ok(bits)
-}
-
-/// Random bits of a seed, in C order: the same for every format, machine and shape of the same
-/// length (Steele, Lea, Flood: Fast splittable pseudorandom number generators, OOPSLA 2014).
-fn random_bits(seed: u64, shape: &[usize]) -> Result<ArrayD<u32>, CliError> {
-    let mut state = seed;
-    let bits = std::iter::repeat_with(|| {
-        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = state;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ (z >> 31)) >> 32) as u32
-    });
-    let length = shape.iter().product();
-    ArrayD::from_shape_vec(IxDyn(shape), bits.take(length).collect()).map_err(CliError::other)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn random_bits_vs_published_splitmix64() {
-        // The first outputs for seed 1234567, as published with the reference implementation.
-        let published = [
-            6_457_827_717_110_365_317_u64,
-            3_203_168_211_198_807_973,
-            9_817_491_932_198_370_423,
-            4_593_380_528_125_082_431,
-            16_408_922_859_458_223_821,
-        ];
-        let bits = random_bits(1_234_567, &[5]).unwrap();
-        let expected: Vec<u32> = published.iter().map(|x| (x >> 32) as u32).collect();
-        assert_eq!(bits.into_raw_vec_and_offset().0, expected);
-    }
 }

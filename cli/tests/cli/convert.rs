@@ -131,6 +131,15 @@ fn policies_decide_overflow() {
         ("e4m3fn", "--overflow nan --rounding rz", [0x7e, 0x7f]),
         ("e5m2", "--overflow inf", [0x7c, 0xfc]),
         ("e5m2", "--overflow nan", [0x7e, 0x7e]),
+        ("e5m2", "--policy ocp", [0x7b, 0xfb]),
+        ("e5m2", "--policy ocp --overflow native", [0x7c, 0xfc]),
+        ("e4m3fn", "--policy ml_dtypes", [0x7f, 0xff]),
+        ("e4m3fn", "--policy ml_dtypes --nan canonical", [0x7f, 0x7f]),
+        ("e4m3fnuz", "--policy ipu", [0x7f, 0x80]),
+        ("f143*2^31", "--policy ipu-nan", [0x00, 0x80]),
+        ("e8m0fnu", "--policy torch", [0x93, 0xff]),
+        ("e8m0fnu", "--policy onnx --rounding rz", [0x92, 0xff]),
+        ("e4m3fn", "--scale 4096", [0x77, 0x7f]),
     ];
     for (to, options, expected) in cases {
         sandbox
@@ -168,6 +177,71 @@ fn stochastic_rounding_follows_its_bits() {
     // Within six standard deviations of one half.
     let up = first.iter().filter(|code| **code == 0x39).count();
     assert!((4700..=5300).contains(&up), "{up}");
+}
+
+#[test]
+fn blocks_come_back_from_their_scales() {
+    let sandbox = Sandbox::new();
+    let numbers: Vec<f32> = (0..64 * 96)
+        .map(|i| (i % 7) as f32 * 2f32.powi(i / 1000 - 3))
+        .collect();
+    sandbox.save("x.npy", &[64, 96], numbers.clone());
+    for (kind, element) in [
+        ("mx", "e4m3fn"),
+        ("mx:32x1", "mxint8"),
+        ("nvfp4", "e2m1fn"),
+        ("16x24", "e5m2"),
+    ] {
+        let report = sandbox
+            .line(&format!(
+                "convert --from fp32 --to {element} --block {kind} --scales s.npy --json x.npy -o y.npy"
+            ))
+            .json();
+        let tensor = match report.get("tensor_scale") {
+            Some(bits) => format!("--tensor-scale {bits}"),
+            None => String::new(),
+        };
+        assert_eq!(tensor.is_empty(), kind != "nvfp4");
+        sandbox
+            .line(&format!(
+                "convert --from {element} --to fp32 --from-block {kind} --scales s.npy {tensor} y.npy -o z.npy"
+            ))
+            .ok();
+        let (shape, back) = sandbox.load::<f32>("z.npy");
+        assert_eq!(shape, [64, 96]);
+        for (x, back) in numbers.iter().zip(back) {
+            // A block spans at most three powers of two; two significand bits hold a quarter.
+            assert!(
+                (x - back).abs() <= x.abs() / 4.0 + 0.1,
+                "{kind} of {element}: {x} is {back}"
+            );
+        }
+    }
+}
+
+#[test]
+fn scales_broadcast_and_are_undone() {
+    let sandbox = Sandbox::new();
+    sandbox.save("x.npy", &[2, 3], vec![1.0_f32, 2.0, 3.0, 4.0, 5.0, 6.0]);
+    for (shape, scales) in [
+        (vec![], vec![2.0_f32]),
+        (vec![3], vec![1.0, 2.0, 4.0]),
+        (vec![2, 1], vec![0.5, 8.0]),
+        (vec![2, 3], vec![1.0, 2.0, 4.0, 8.0, 16.0, 32.0]),
+    ] {
+        sandbox.save("s.npy", &shape, scales);
+        sandbox
+            .line("convert --from fp32 --to e4m3fn --scale s.npy x.npy -o y.npy")
+            .ok();
+        sandbox
+            .line("convert --from e4m3fn --to fp32 --from-scale s.npy y.npy -o z.npy")
+            .ok();
+        assert_eq!(
+            sandbox.load::<f32>("z.npy").1,
+            [1.0, 2.0, 3.0, 4.0, 5.0, 6.0],
+            "{shape:?}"
+        );
+    }
 }
 
 #[test]

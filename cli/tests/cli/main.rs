@@ -5,6 +5,7 @@ mod convert;
 mod formats;
 mod gemm;
 mod generate;
+mod onnx;
 mod processes;
 mod rtl;
 mod support;

@@ -81,6 +81,26 @@ pub(super) const CONVERT: &[Case] = &[
         &["overflow = inf", "e4m3fn allows saturate, nan"],
     ),
     (
+        "convert --from fp32 --to e4m3fn --policy ipu f32.npy -o o.npy",
+        &["format of policy ipu = e4m3fn", "e4m3fnuz, e5m2fnuz"],
+    ),
+    (
+        "convert --from fp32 --to f143*2^32 f32.npy -o o.npy",
+        &["scale of e4m3fnuz", "2^-32 to 2^31"],
+    ),
+    (
+        "convert --from fp32 --to e4m3fn --nan opposite-zero f32.npy -o o.npy",
+        &["nan = opposite-zero", "canonical, sign, ones"],
+    ),
+    (
+        "convert --from fp32 --to e4m3fn --scale one f32.npy -o o.npy",
+        &["--scale one", "a number"],
+    ),
+    (
+        "convert --from fp32 --to e4m3fn --random-bits 33 f32.npy -o o.npy",
+        &["stochastic.bits = 33", "1 to 32"],
+    ),
+    (
         "convert --from fp32 --to e5m2 f32.npy -o o.npy --rounding sr",
         &["--rounding sr", "--random", "--seed"],
     ),
