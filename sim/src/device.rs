@@ -1,8 +1,11 @@
 //! The model behind the ports of its Verilog.
 
+use std::path::Path;
+
 use quaver_contract::CoreConfig;
 use quaver_drive::{Device, DriveError, PortId};
 
+use crate::trace::Vcd;
 use crate::{AxiLiteOutputs, Beat, Core, Inputs, Outputs, SimError};
 
 /// A core as a device. Its ports are the inputs, then the outputs of the generated top.
@@ -15,6 +18,7 @@ pub struct ModelDevice {
     outputs: Vec<Vec<u32>>,
     /// No output is ever unknown.
     zeros: Vec<u32>,
+    vcd: Option<Vcd>,
 }
 
 /// An input, its width if it is not that of a stream's data, and how it reaches the model.
@@ -132,12 +136,40 @@ impl ModelDevice {
         let mut device = Self {
             outputs: widths[INPUTS.len()..].iter().map(words).collect(),
             zeros: vec![0; config.cols],
+            vcd: None,
             name: config.name.clone(),
             widths,
             core,
         };
         device.sample();
         Ok(device)
+    }
+
+    /// Writes a waveform from here on.
+    ///
+    /// # Errors
+    /// [`SimError::Io`].
+    pub fn start_trace(&mut self, path: &Path) -> Result<(), SimError> {
+        let top = format!("quaver_{}", self.name);
+        self.vcd = Some(Vcd::new(path, &top, &self.core)?);
+        Ok(())
+    }
+
+    /// Completes the waveform; without one, does nothing.
+    ///
+    /// # Errors
+    /// [`SimError::Io`].
+    pub fn stop_trace(&mut self) -> Result<(), SimError> {
+        self.vcd.take().map_or(Ok(()), Vcd::finish)
+    }
+
+    /// Adds what is now to the waveform.
+    fn trace(&mut self, clock: bool) -> Result<(), DriveError> {
+        let Some(vcd) = &mut self.vcd else {
+            return Ok(());
+        };
+        let result = vcd.sample(&self.core, clock);
+        result.map_err(|error| DriveError::Device(Box::new(error)))
     }
 
     /// The model.
@@ -190,7 +222,8 @@ impl Device for ModelDevice {
 
     fn tick(&mut self) -> Result<(), DriveError> {
         self.sample();
+        self.trace(false)?;
         self.core.clock();
-        Ok(())
+        self.trace(true)
     }
 }

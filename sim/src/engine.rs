@@ -1,6 +1,7 @@
 //! The `cycle` engine: jobs on the model.
 
 use std::ops::{Deref, DerefMut};
+use std::path::Path;
 
 use quaver_contract::{CoreConfig, Engine, EngineError, Job, JobResult};
 use quaver_drive::{Driver, StallPattern};
@@ -21,10 +22,41 @@ impl CycleEngine {
     /// [`SimError::Accumulator`] for a configuration that has no Verilog either;
     /// [`SimError::Drive`] for a pattern that stalls forever.
     pub fn new(config: &CoreConfig, stalls: StallPattern, seed: u64) -> Result<Self, SimError> {
-        let device = ModelDevice::new(config)?;
+        Self::drive(ModelDevice::new(config)?, config, stalls, seed)
+    }
+
+    /// As [`CycleEngine::new`], with a waveform of everything from the first reset on.
+    ///
+    /// # Errors
+    /// As [`CycleEngine::new`], and [`SimError::Io`].
+    pub fn traced(
+        config: &CoreConfig,
+        stalls: StallPattern,
+        seed: u64,
+        vcd: &Path,
+    ) -> Result<Self, SimError> {
+        let mut device = ModelDevice::new(config)?;
+        device.start_trace(vcd)?;
+        Self::drive(device, config, stalls, seed)
+    }
+
+    fn drive(
+        device: ModelDevice,
+        config: &CoreConfig,
+        stalls: StallPattern,
+        seed: u64,
+    ) -> Result<Self, SimError> {
         Ok(Self {
             driver: Driver::new(device, config, stalls, seed)?,
         })
+    }
+
+    /// Completes the waveform; later clocks are not in it.
+    ///
+    /// # Errors
+    /// [`SimError::Io`].
+    pub fn stop_trace(&mut self) -> Result<(), SimError> {
+        self.driver.device_mut().stop_trace()
     }
 }
 

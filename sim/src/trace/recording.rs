@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
-use vcd::{Command, IdCode, Parser, Scope, ScopeItem, Value};
+use vcd::{Command, IdCode, Parser, Scope, ScopeItem, Value, VarType};
 
 use crate::SimError;
 
@@ -51,6 +51,8 @@ impl Recording {
     fn collect(&mut self, prefix: &str, scope: &Scope) {
         for item in &scope.items {
             match item {
+                // Reals repeat what bits say.
+                ScopeItem::Var(var) if var.var_type == VarType::Real => {}
                 ScopeItem::Var(var) => {
                     let slot = *self.slots.entry(var.code).or_insert_with(|| {
                         self.values.push(None);
@@ -82,6 +84,25 @@ impl Recording {
 
     pub(crate) fn has(&self, name: &str) -> bool {
         self.variables.contains_key(name)
+    }
+
+    /// Paths and widths of all variables.
+    pub(crate) fn variables(&self) -> impl Iterator<Item = (&str, u32)> {
+        let variables = self.variables.iter();
+        variables.map(|(name, &(_, width))| (name.as_str(), width))
+    }
+
+    /// Reads on to the next time at which a clock that was not low is low. False at the end.
+    pub(crate) fn next_cycle(&mut self, clock: usize) -> Result<bool, SimError> {
+        let mut was_low = self.value(clock) == Some(&[0]);
+        while self.next()? {
+            let low = self.value(clock) == Some(&[0]);
+            if low && !was_low {
+                return Ok(true);
+            }
+            was_low = low;
+        }
+        Ok(false)
     }
 
     /// The value at the time at hand; `None` while a bit of it is unknown.

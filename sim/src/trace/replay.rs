@@ -29,7 +29,7 @@ impl fmt::Display for Divergence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "cycle {}: {} is {} in the RTL and {} in the model ({} registers differ)",
+            "cycle {}: {} is {} in the recording, not {} ({} differ)",
             self.cycle, self.register, self.recorded, self.modelled, self.count
         )
     }
@@ -125,7 +125,7 @@ fn memory_word(bank: usize, row: usize, col: usize) -> String {
     format!("u_core.u_psum_memory.gen_column[{col}].u_column.u_bank_{bank}.memory[{row}]")
 }
 
-fn digits(words: &[u32]) -> String {
+pub(super) fn digits(words: &[u32]) -> String {
     let digits: Vec<String> = words.iter().rev().map(|w| format!("{w:08x}")).collect();
     digits.join("_")
 }
