@@ -10,4 +10,5 @@ mod formats;
 mod fp32;
 mod gemm;
 mod random;
+mod scaled;
 mod vectors;
