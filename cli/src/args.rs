@@ -89,7 +89,7 @@ pub(crate) enum Command {
     /// Shows real chips and what is known of their sums
     Profiles(profiles::ProfilesArgs),
     /// Converts an array from one format to another
-    Convert(convert::ConvertArgs),
+    Convert(Box<convert::ConvertArgs>),
     /// Runs D = convert(relu(scale * (init + A * B) + bias)) on an engine
     Gemm(Box<gemm::GemmArgs>),
     /// Writes the Verilog of a core

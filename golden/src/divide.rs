@@ -37,7 +37,7 @@ pub fn divide(x: Number, y: Number) -> Number {
             let rest = u128::from(!wide.is_multiple_of(y));
             Number::Finite {
                 negative,
-                significand: wide / y << 1 | rest,
+                significand: ((wide / y) << 1) | rest,
                 exponent: exponent_x - exponent_y - up.cast_signed() - 1,
             }
         }

@@ -8,6 +8,9 @@ use quaver_contract::{ContractError, Encoding, Format, Specials};
 use crate::encode::encode_fp32;
 use crate::{GoldenError, Number, decode};
 
+/// Codes, and their scales as binary32 codes.
+pub type CodesAndScales<D, S> = (Array<u32, D>, Array<u32, S>);
+
 /// The codes and scales of the FNUZ format `to` for those of the OCP format `from`. Scales are
 /// binary32 codes.
 ///
@@ -19,7 +22,7 @@ pub fn ocp_to_fnuz<D: Dimension, S: Dimension>(
     scales: ArrayView<'_, u32, S>,
     from: &Format,
     to: &Format,
-) -> Result<(Array<u32, D>, Array<u32, S>), GoldenError> {
+) -> Result<CodesAndScales<D, S>, GoldenError> {
     check(from, to)?;
     check_codes(codes.view(), from)?;
     let nan = to.nan_code().unwrap_or(to.sign_mask());
@@ -42,7 +45,7 @@ pub fn fnuz_to_ocp<D: Dimension, S: Dimension>(
     scales: ArrayView<'_, u32, S>,
     from: &Format,
     to: &Format,
-) -> Result<(Array<u32, D>, Array<u32, S>), GoldenError> {
+) -> Result<CodesAndScales<D, S>, GoldenError> {
     check(to, from)?;
     check_codes(codes.view(), from)?;
     let nan = to.nan_code().unwrap_or(to.magnitude_mask());

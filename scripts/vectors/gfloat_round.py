@@ -4,12 +4,24 @@ Without arguments: prints the formats that it knows, one a line.
 With any: answers requests from standard input until it ends. A request is a line, `FORMAT ROUNDING
 SATURATE BITS COUNT`, then COUNT binary32 numbers, then with a stochastic rounding COUNT random
 numbers of BITS bits, all of 32 bits, little endian. The answer is COUNT codes of 16 bits.
+
+Or the line is `mx FORMAT COUNT`, before COUNT binary32 numbers in blocks of 32 that share a scale; the
+answer is the binary32 numbers that the blocks then hold.
 """
 
 import sys
 
 import numpy as np
-from gfloat import Domain, RoundMode, Signedness, encode_ndarray, round_ndarray
+from gfloat import (
+    BlockFormatInfo,
+    Domain,
+    RoundMode,
+    Signedness,
+    compute_scale_amax,
+    encode_ndarray,
+    quantize_block,
+    round_ndarray,
+)
 from gfloat.formats import (
     format_info_bfloat16,
     format_info_binary16,
@@ -50,6 +62,15 @@ def main():
         return
     np.seterr(all="ignore")
     while line := sys.stdin.buffer.readline():
+        if line.startswith(b"mx "):
+            _, name, count = line.decode().split()
+            values = np.frombuffer(sys.stdin.buffer.read(4 * int(count)), dtype="<f4")
+            info = BlockFormatInfo(name, known[name], 32, known["e8m0fnu"])
+            blocks = values.astype(np.float64).reshape(-1, 32)
+            held = [quantize_block(info, block, compute_scale_amax) for block in blocks]
+            sys.stdout.buffer.write(np.concatenate(held).astype("<f4").tobytes())
+            sys.stdout.buffer.flush()
+            continue
         name, mode, saturate, bits, count = line.decode().split()
         mode, bits, count = RoundMode[mode], int(bits), int(count)
         values = np.frombuffer(sys.stdin.buffer.read(4 * count), dtype="<f4").astype(np.float64)

@@ -1,12 +1,13 @@
 //! Against `gfloat`, in all its roundings.
 
+use ndarray::Array2;
 use quaver_contract::formats::FP32;
 use quaver_contract::{
-    Conversion, Dither, Encoding, Format, Formats, Overflow, Rounding, Stochastic,
+    Blocking, Conversion, Dither, Encoding, Format, Formats, Overflow, Rounding, Stochastic,
 };
 use quaver_fast::Isa;
 use quaver_fast::convert::Converter;
-use quaver_golden::{Number, convert, decode};
+use quaver_golden::{Number, convert, decode, dequantise, quantise};
 use quaver_verify::Random;
 use quaver_verify::stimulus::fp32::edge_fractions;
 
@@ -167,4 +168,51 @@ fn conversion_edges_and_random_vs_gfloat() {
     }
     println!("{cases} conversions to {count} formats, seed {SEED}");
     assert!(count > 0 && cases > 1_000_000);
+}
+
+/// OCP MX's blocks of 32: the numbers that they hold, which decides scale and elements together.
+#[test]
+fn mx_blocks_random_vs_gfloat() {
+    let formats = Formats::default();
+    let mx = Blocking::get("mx").expect("it is a name");
+    let mut random = Random::new(SEED, "mx");
+    let mut pipe = Pipe::open(SCRIPT);
+    let mut cases = 0;
+    for name in ["e4m3fn", "e5m2", "e2m3fn", "e3m2fn", "e2m1fn", "mxint8"] {
+        let format = formats.get(name).expect("it is in the table");
+        let native = Conversion::native(format);
+        let conversion = native
+            .with_overflow(Overflow::Saturate)
+            .expect("every format can");
+        // Rows of one block: each in a place of binary32's range, the first of zeros alone.
+        let values = Array2::from_shape_fn((200, 32), |(row, _)| {
+            let field = (row as u32 * 5 / 4).saturating_sub(random.below(6) as u32);
+            let fraction = (random.bits32() & 0x7f_ffff) >> random.below(23) << random.below(23);
+            let sign = random.bits32() & 1 << 31;
+            if row == 0 {
+                sign
+            } else {
+                sign | field << 23 | fraction & 0x7f_ffff
+            }
+        });
+        let inputs: Vec<u32> = values.iter().copied().collect();
+        pipe.send(
+            &format!("mx {name} {}", inputs.len()),
+            &bytes(&inputs, FP32),
+        );
+        let blocks = quantise(values.view(), &mx, &conversion).expect("the input is legal");
+        let held = dequantise(&blocks, &mx, &conversion).expect("the blocks are legal");
+        let foreign = pipe.codes(inputs.len(), FP32.storage_bytes());
+        for ((&input, &golden), &foreign) in inputs.iter().zip(&held).zip(&foreign) {
+            let (golden, foreign) = (f32::from_bits(golden), f32::from_bits(foreign));
+            // Equal as numbers: MXINT8 has one zero.
+            assert!(
+                golden == foreign,
+                "{input:08x} in a block of {name}: golden {golden:e}, gfloat {foreign:e}"
+            );
+            cases += 1;
+        }
+    }
+    println!("{cases} elements of blocks, seed {SEED}");
+    assert!(cases > 0);
 }
