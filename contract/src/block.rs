@@ -82,7 +82,7 @@ mod tests {
 
     #[test]
     fn names_are_read() {
-        let get = |name| Blocking::get(name).map(|b| (b.scale, b.rows, b.cols));
+        let get = |name: &str| Blocking::get(name).map(|b| (b.scale, b.rows, b.cols));
         for &(name, scale, (rows, cols)) in NAMES {
             assert_eq!(get(name).unwrap(), (scale, rows, cols));
             let turned = format!("{name}:{cols}x{rows}");
