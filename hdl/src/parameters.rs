@@ -2,8 +2,8 @@
 
 use quaver_contract::{CoreConfig, Encoding, Format, Specials};
 
-use crate::accumulator::{self, OperandShape};
 use crate::HdlError;
+use crate::accumulator::{self, OperandShape};
 use crate::header::Header;
 
 /// Bits of a row of the format tables, see `quaver_decode_select`.

@@ -1,7 +1,7 @@
 //! `decode`: every code of every operand format of the configuration.
 
 use quaver_golden::{Number, decode};
-use quaver_hdl::OperandWidths;
+use quaver_hdl::OperandShape;
 
 use super::values::pack_operand;
 use crate::bench::{Bench, Unit};
@@ -12,10 +12,18 @@ use crate::{SuiteContext, Tally, VerifyError, describe};
 /// vary, those above a narrow format's width too: the unit ignores them.
 pub(super) fn run(context: &SuiteContext<'_>, tally: &mut Tally) -> Result<(), VerifyError> {
     let formats = &context.config.operand_formats;
-    let widths = OperandWidths::of(formats);
+    let shape = OperandShape::of(context.config);
     let unit = Unit {
         name: "quaver_decode_select",
-        parameters: context.parameters(&["FORMAT_COUNT", "FORMAT_TABLE", "EXP_W", "SIG_W"])?,
+        parameters: context.parameters(&[
+            "FORMAT_COUNT",
+            "FORMAT_TABLE",
+            "EXP_W",
+            "SIG_W",
+            "NORMALISE",
+            "EXP_FLOOR",
+            "EXP_BASE",
+        ])?,
         inputs: &["format_i", "code_i"],
         output: "operand_o",
         latency: 0,
@@ -41,7 +49,7 @@ pub(super) fn run(context: &SuiteContext<'_>, tally: &mut Tally) -> Result<(), V
             number if number.is_zero() => coverage.count(zero),
             _ => {}
         }
-        pack_operand(number, widths)
+        pack_operand(number, formats[format as usize], shape)
     };
     let describe = |&[format, code]: &[u64; 2]| {
         let format = formats[format as usize];

@@ -3,13 +3,45 @@
 use quaver_contract::Format;
 use quaver_golden::number::Magnitude;
 use quaver_golden::{Number, decode};
-use quaver_hdl::OperandWidths;
+use quaver_hdl::{OperandShape, OperandWidths};
 
 /// An operand's wires, least significant first: significand, exponent, sign, inf, nan
 /// (core.md, "Numbers inside the core").
-pub(crate) fn pack_operand(number: Number, widths: OperandWidths) -> u64 {
-    let finite = normalised(number, widths);
-    pack(number, finite, widths.exponent, widths.significand)
+pub(crate) fn pack_operand(number: Number, format: &Format, shape: OperandShape) -> u64 {
+    let (exponent_bits, significand_bits) = (shape.exponent_bits, shape.significand_bits);
+    let flags = |nan: bool, inf: bool, sign: bool| {
+        (u64::from(nan) << 2 | u64::from(inf) << 1 | u64::from(sign))
+            << (exponent_bits + significand_bits)
+    };
+    match number {
+        Number::Nan => flags(true, false, false),
+        Number::Infinity { negative } => flags(false, true, negative),
+        Number::Finite {
+            negative,
+            significand,
+            exponent,
+        } => {
+            let Some(top) = top_exponent(&number) else {
+                return flags(false, false, negative);
+            };
+            let own = if shape.normalise {
+                top.max(shape.exponent_floor)
+            } else {
+                exponent + format.fraction_bits.cast_signed()
+            };
+            // The significand in units of its own last place: exact, or the shape is too narrow.
+            let last_place = own - (significand_bits.cast_signed() - 1);
+            let fraction = significand as f64 * f64::from(exponent - last_place).exp2();
+            assert_eq!(
+                fraction.fract(),
+                0.0,
+                "a significand of {significand_bits} bits"
+            );
+            let code = (own - shape.exponent_base).cast_unsigned();
+            let field = u64::from(code) & ((1 << exponent_bits) - 1);
+            flags(false, false, negative) | field << significand_bits | fraction as u64
+        }
+    }
 }
 
 /// The wires of the product of two operands, as `quaver_product` makes them: the significands'
