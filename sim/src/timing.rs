@@ -16,7 +16,7 @@
 //! The pattern of waits between tiles soon repeats. The walk below goes on tile by tile until it
 //! does, and multiplies from there, so its time does not grow with the job.
 
-use quaver_contract::{CoreConfig, Job, Scale};
+use quaver_contract::{Accumulator, CoreConfig, Job, Scale};
 
 use crate::breakdown::Breakdown;
 use crate::drain::LATENCY as DRAIN;
@@ -184,30 +184,40 @@ struct Walk {
     tile_rows: i64,
     /// Rows of the last m tile.
     last_rows: i64,
-    init: bool,
+    /// Initial values are written to the banks.
+    preload: bool,
     parameters: i64,
+    /// Clocks from the memory's output to `m_axis_d`.
+    drain: i64,
 }
+
+/// Clocks from the array to the memory of a chunked accumulator, and from the memory to the scale
+/// of an exact one (`RETIRE_LATENCY` and `FINISH_LATENCY`).
+const ADDER: i64 = 4;
 
 /// Clock of the first tile of every walker: the job is checked at 1, and started at 2.
 const FIRST_TILE: i64 = 4;
-
-const DRAIN_LATENCY: i64 = DRAIN as i64;
 
 impl Walk {
     fn new(config: &CoreConfig, shape: &JobShape) -> Self {
         let (rows, cols) = (config.rows as i64, config.cols as i64);
         let latency = config.pe_latency as i64;
         let tile_rows = config.tile_rows as i64;
+        let exact = config.accumulator == Accumulator::Exact;
+        let chunked = matches!(config.accumulator, Accumulator::Chunked { .. });
+        let retire = if chunked { ADDER } else { 0 };
         Self {
             rows,
             load: rows + (rows - 1) * latency + cols,
-            flight: 2 + rows * latency,
+            flight: 2 + rows * latency + retire,
             cols,
             k_tiles: shape.k.div_ceil(config.tile_k() as u64).max(1),
             tile_rows,
             last_rows: (shape.m as i64 - 1) % tile_rows + 1,
-            init: shape.init,
+            // An exact sum takes its initial value in the drain.
+            preload: shape.init && !exact,
             parameters: shape.parameters as i64,
+            drain: DRAIN as i64 + if exact { ADDER } else { 0 },
         }
     }
 
@@ -218,7 +228,7 @@ impl Walk {
             swap: FIRST_TILE + self.rows - self.load,
             end: FIRST_TILE - 1,
             prepared: FIRST_TILE - 1,
-            drained: [FIRST_TILE - 2 - DRAIN_LATENCY; 2],
+            drained: [FIRST_TILE - 2 - self.drain; 2],
         };
         let mut breakdown = Breakdown::default();
         repeat(n_tiles, &mut clocks, &mut breakdown, |clocks, breakdown| {
@@ -233,14 +243,14 @@ impl Walk {
             }
             self.m_tile(self.last_rows, first, clocks, breakdown);
         });
-        ((clocks.drained[0] + 1 + DRAIN_LATENCY) as u64, breakdown)
+        ((clocks.drained[0] + 1 + self.drain) as u64, breakdown)
     }
 
     /// All k tiles of one m tile of one n tile.
     fn m_tile(&self, rows: i64, first_m: bool, clocks: &mut Clocks, breakdown: &mut Breakdown) {
         let last = rows - 1;
         let free = clocks.drained[1] + 2;
-        let beats = if self.init { last } else { 0 };
+        let beats = if self.preload { last } else { 0 };
         clocks.prepared = (clocks.prepared + 1).max(free) + beats;
 
         let mut run = Run {
@@ -259,7 +269,7 @@ impl Walk {
         let computed = clocks.end + self.flight - 1 + self.cols;
         let before = clocks.drained[0];
         let ready = match first_m && self.parameters > 0 {
-            true => before + 2 + DRAIN_LATENCY + self.parameters,
+            true => before + 2 + self.drain + self.parameters,
             false => before + 1,
         };
         clocks.drained = [computed.max(ready) + last, before];

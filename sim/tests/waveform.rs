@@ -96,3 +96,39 @@ fn floating_point_registers_are_reals_too() {
     let values: Vec<f64> = values.collect();
     assert_eq!(values[..3], [0.0, 2.0, 0.0], "{values:?}");
 }
+
+#[test]
+fn reals_of_all_magnitudes_are_read_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.vcd");
+    let mut engine = CycleEngine::traced(&config(), StallPattern::None, 0, &path).unwrap();
+    let e4m3fn = Formats::default().get("e4m3fn").unwrap();
+    let values = [f32::from_bits(1), f32::MAX, f32::NEG_INFINITY, f32::NAN];
+    // K = 0: the initial values are the sums.
+    let (a, b) = (Array2::zeros((1, 0)), Array2::zeros((0, 4)));
+    let init = Array2::from_shape_fn((1, 4), |(_, column)| values[column].to_bits());
+    let job = Job {
+        a: a.view(),
+        b: b.view(),
+        format_a: e4m3fn,
+        format_b: e4m3fn,
+        accumulator: Accumulator::Fp32,
+        init: Some(init.view()),
+        scale: Scale::None,
+        bias: None,
+        relu: false,
+        output: Conversion::native(Formats::default().get("fp32").unwrap()),
+    };
+    assert_eq!(engine.run(&job).unwrap().values, init);
+    engine.stop_trace().unwrap();
+    let mut parser = Parser::new(std::io::BufReader::new(std::fs::File::open(path).unwrap()));
+    parser.parse_header().unwrap();
+    let reals = parser.filter_map(|command| match command.unwrap() {
+        Command::ChangeReal(_, value) => Some(value as f32),
+        _ => None,
+    });
+    let reals: Vec<u32> = reals.map(f32::to_bits).collect();
+    for value in values {
+        assert!(reals.contains(&value.to_bits()), "{value:e}");
+    }
+}

@@ -193,7 +193,8 @@ impl Visitor for Changes<'_> {
                 .change_vector(variable.id, (0..width).rev().map(bit)),
         };
         if let (Some(id), Some(real)) = (variable.real, real) {
-            result = result.and_then(|()| self.writer.change_real(id, real));
+            // With an exponent: in full, the smallest numbers are longer than readers allow.
+            result = result.and_then(|()| writeln!(self.writer.writer(), "r{real:e} {id}"));
         }
         if let Err(error) = result {
             self.error.get_or_insert(error);
