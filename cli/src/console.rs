@@ -24,7 +24,7 @@ pub(crate) fn print(text: &str) -> Result<(), CliError> {
 /// Prints one JSON value, indented, with a newline.
 ///
 /// # Errors
-/// As [`print`].
+/// As [`print()`].
 pub(crate) fn print_json(value: &impl Serialize) -> Result<(), CliError> {
     let text = serde_json::to_string_pretty(value).map_err(CliError::other)?;
     print(&(text + "\n"))
