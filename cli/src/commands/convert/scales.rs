@@ -31,7 +31,7 @@ pub(super) struct ScaleArgs {
     #[arg(long, value_name = "S", conflicts_with_all = ["block", "from_block"])]
     from_scale: Option<String>,
 
-    /// Chooses a scale for each block of a matrix: mx, nvfp4, fp32, or <R>x<C> for fp32; another
+    /// Chooses a scale for each block of a matrix: mx, nvfp4, fp32, or RxC for fp32; another
     /// block than 1x32, 1x16, 1x128 as in mx:32x1. Too large elements saturate
     #[arg(long, value_name = "KIND", value_parser = block, requires = "scales")]
     block: Option<Blocking>,
