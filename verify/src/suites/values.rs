@@ -29,17 +29,14 @@ pub(crate) fn pack_operand(number: Number, format: &Format, shape: OperandShape)
             } else {
                 exponent + format.fraction_bits.cast_signed()
             };
-            // The significand in units of its own last place: exact, or the shape is too narrow.
-            let last_place = own - (significand_bits.cast_signed() - 1);
-            let fraction = significand as f64 * f64::from(exponent - last_place).exp2();
-            assert_eq!(
-                fraction.fract(),
-                0.0,
-                "a significand of {significand_bits} bits"
-            );
+            // From the number's last place to the field's: exact, or the shape is too narrow.
+            let left = exponent - (own - (significand_bits.cast_signed() - 1));
+            let (up, down) = (left.max(0), (-left).max(0));
+            let placed = significand as u64 >> down << up;
+            assert_eq!(placed >> up << down, significand as u64, "{shape:?}");
             let code = (own - shape.exponent_base).cast_unsigned();
             let field = u64::from(code) & ((1 << exponent_bits) - 1);
-            flags(false, false, negative) | field << significand_bits | fraction as u64
+            flags(false, false, negative) | field << significand_bits | placed
         }
     }
 }
