@@ -1,11 +1,16 @@
 //! The cycle engine against the RTL and the golden model: same bits, same clocks, same counters.
 
-use quaver_contract::{Accumulator, CoreConfig, Engine as _, Formats};
+use std::time::Instant;
+
+use ndarray::Array2;
+use quaver_contract::{Accumulator, Conversion, CoreConfig, Engine as _, Formats};
 use quaver_cosim::{PerStream, RtlEngine, RtlOptions, Simulator, StallPattern};
 use quaver_golden::Golden;
 use quaver_sim::CycleEngine;
-use quaver_tests::{Tier, cache, require, tier};
+use quaver_sim::timing::{JobShape, timing};
+use quaver_tests::{Tier, cache, config, require, tier};
 use quaver_verify::stimulus::jobs::JobSource;
+use quaver_verify::stimulus::owned::OwnedJob;
 use quaver_verify::{Coverage, Random};
 
 /// The pattern of a job: none, all streams alike, or each with a probability of its own.
@@ -72,6 +77,75 @@ fn random_jobs_on_every_named_core_vs_rtl_and_golden() {
     }
     assert_eq!(compared, jobs * configs.len());
     assert!(compared > 0);
+}
+
+/// The model steps binary32 sums alone; the closed form knows every accumulator.
+#[test]
+fn closed_form_of_every_named_core_vs_rtl() {
+    require(&["verilator", "g++"]);
+    let configs = CoreConfig::named(&Formats::default()).expect("the named ones are legal");
+    assert!(!configs.is_empty());
+    for config in &configs {
+        let options = RtlOptions::new(Simulator::Verilator, cache());
+        let mut rtl = RtlEngine::new(config, options).expect("the core builds");
+        let source = JobSource::new(config);
+        let mut coverage = Coverage::default();
+        let classes = source.declare(&mut coverage);
+        let mut random = Random::new(1, &config.name);
+        for index in 0..20 {
+            let job = source.job(index, &mut random, &classes, &mut coverage);
+            let counters = rtl.run(&job.job()).expect("the core runs it").counters;
+            let counters = counters.expect("the core counts");
+            let timing = timing(config, &JobShape::of(&job.job()));
+            let expected = (timing.cycles, timing.launcher.rows);
+            let shape = (job.a.dim(), job.b.dim());
+            assert_eq!(
+                (counters.cycles, counters.rows),
+                expected,
+                "{} {shape:?}",
+                config.name
+            );
+        }
+    }
+}
+
+#[test]
+fn clocks_a_second_vs_verilator() {
+    require(&["verilator", "g++"]);
+    // 16 x 16, the largest of the named cores.
+    let config = config("large");
+    let options = RtlOptions::new(Simulator::Verilator, cache());
+    let mut rtl = RtlEngine::new(&config, options).expect("the core builds");
+    let mut cycle = CycleEngine::new(&config, StallPattern::None, 0).expect("a legal core");
+    let format = config.operand_formats[0];
+    // Every finite number of e4m3fn, with both signs.
+    let codes = |rows, cols| {
+        let code = |(i, j)| ((i * 31 + j * 7) % 127) as u8 | ((i ^ j) as u8 & 1) << 7;
+        Array2::from_shape_fn((rows, cols), code)
+    };
+    let (a, b) = (codes(512, 64), codes(64, 32));
+    let output = Conversion::native(config.output_formats[0]);
+    let job = OwnedJob::plain((format, a), (format, b), config.accumulator, output);
+    let expected = rtl.run(&job.job()).expect("the core runs it");
+    let mut clocks = [0.0, 0.0];
+    for _ in 0..3 {
+        let (before, started) = (rtl.cycle(), Instant::now());
+        assert_eq!(rtl.run(&job.job()).expect("the core runs it"), expected);
+        clocks[0] = rate(rtl.cycle() - before, started).max(clocks[0]);
+        let (before, started) = (cycle.cycle(), Instant::now());
+        assert_eq!(cycle.run(&job.job()).expect("the model runs it"), expected);
+        clocks[1] = rate(cycle.cycle() - before, started).max(clocks[1]);
+    }
+    let [rtl, cycle] = clocks;
+    println!(
+        "clocks a second: {rtl:.0} in Verilator, {cycle:.0} in the model, {:.1} times",
+        cycle / rtl
+    );
+    assert!(cycle > 10.0 * rtl);
+}
+
+fn rate(clocks: u64, started: Instant) -> f64 {
+    clocks as f64 / started.elapsed().as_secs_f64()
 }
 
 /// What both drivers are told alike.

@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
-use quaver_contract::{Accumulator, CoreConfig, Formats, csr};
+use quaver_contract::{Accumulator, CoreConfig, Engine as _, Formats, csr};
 use quaver_cosim::{PerStream, RtlEngine, RtlOptions, Simulator, StallPattern};
 use quaver_hdl::{Design, generate};
-use quaver_sim::trace::{Replay, replay};
+use quaver_sim::CycleEngine;
+use quaver_sim::trace::{Replay, replay, wavediff};
 use quaver_tests::{Tier, artifacts, cache, config, require, tier};
 use quaver_verify::stimulus::jobs::JobSource;
 use quaver_verify::{Coverage, Random};
@@ -141,6 +142,44 @@ fn every_register_of_every_named_core_vs_verilator() {
             std::fs::remove_file(&vcd).expect("the waveform is there");
         }
     }
+}
+
+#[test]
+fn waveform_of_the_model_vs_verilator() {
+    require(&["verilator", "g++"]);
+    let folder = artifacts("lockstep-waveforms");
+    std::fs::create_dir_all(&folder).expect("the folder can be made");
+    let config = config("odd");
+    let paths = ["rtl.vcd", "cycle.vcd"].map(|name| folder.join(name));
+    let (stalls, seed) = (StallPattern::random(5, 0.3), 5);
+    let options = RtlOptions {
+        vcd: Some(paths[0].clone()),
+        stalls: stalls.clone(),
+        seed,
+        ..RtlOptions::new(Simulator::Verilator, cache())
+    };
+    let mut rtl = RtlEngine::new(&config, options).expect("the core builds");
+    let mut cycle = CycleEngine::traced(&config, stalls, seed, &paths[1]).expect("a legal core");
+    let source = JobSource::new(&config);
+    let mut coverage = Coverage::default();
+    let classes = source.declare(&mut coverage);
+    let mut random = Random::new(seed, "waveforms");
+    for index in 0..10 {
+        let job = source.job(index, &mut random, &classes, &mut coverage);
+        rtl.run(&job.job()).expect("the core runs it");
+        cycle.run(&job.job()).expect("the model runs it");
+    }
+    rtl.stop_trace().expect("the waveform is written");
+    cycle.stop_trace().expect("the waveform is written");
+    let diff = wavediff(&paths[0], &paths[1]).expect("two waveforms of a core");
+    println!("{} variables, {} cycles", diff.common, diff.cycles);
+    assert_eq!(diff.divergence, None);
+    // Every register, and the ports.
+    let replay = replay(&config, &paths[0]).expect("the waveform has every register");
+    assert!(
+        diff.common > 200 && diff.cycles + 1 >= replay.cycles,
+        "{diff:?}"
+    );
 }
 
 /// Mistakes in the RTL's timing or state, and the register that shows each first.
