@@ -282,3 +282,69 @@ fn dot_code(dot: &Dot) -> u128 {
         | u128::from(floor) << 40
         | u128::from(dot.nan) << 56
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use quaver_contract::{CoreConfig, Formats};
+
+    fn core(accumulator: &str, formats: &[&str]) -> CoreConfig {
+        let table = Formats::default();
+        CoreConfig {
+            accumulator: Accumulator::get(accumulator).unwrap(),
+            operand_formats: formats.iter().map(|f| table.get(f).unwrap()).collect(),
+            ..CoreConfig::load("single", &table).unwrap()
+        }
+    }
+
+    /// Accumulator, formats, exponent and significand bits, exponent floor, exponent base.
+    type Case = (&'static str, &'static [&'static str], [u32; 2], i32, i32);
+
+    #[test]
+    fn shapes_table_vs_values() {
+        // Worked by hand: the lowest exponent is -2^(bits-1), or one more for a dot.
+        let cases: &[Case] = &[
+            ("fp32", &["e4m3fn"], [5, 4], NO_FLOOR, 0),    // -9 to 8
+            ("exact", &["e4m3fn"], [4, 4], NO_FLOOR, 2),   // -6 to 8
+            ("exact", &["e5m2"], [5, 3], NO_FLOOR, 2),     // -14 to 15
+            ("dot_ada", &["e4m3fn"], [4, 4], NO_FLOOR, 1), // -6 to 8
+            ("dot_ada", &["e4m3fn", "e5m2"], [5, 4], NO_FLOOR, 1), // -14 to 15
+            ("dot_hopper", &["mxint8"], [1, 8], NO_FLOOR, 1), // 1 alone
+            ("dot_gaudi3", &["e4m3fn"], [5, 4], NO_FLOOR, 6), // -9 to 8
+            ("dot_gaudi2", &["e4m3"], [5, 4], NO_FLOOR, 6), // -9 to 7: the floor is below
+            ("dot_gaudi2", &["e5m2"], [5, 3], -14, 1),     // -14 to 15
+        ];
+        for &(accumulator, formats, bits, exponent_floor, exponent_base) in cases {
+            let shape = OperandShape::of(&core(accumulator, formats));
+            assert_eq!(
+                [shape.exponent_bits, shape.significand_bits],
+                bits,
+                "{accumulator} {formats:?}"
+            );
+            assert_eq!(
+                (shape.exponent_floor, shape.exponent_base),
+                (exponent_floor, exponent_base),
+                "{accumulator} {formats:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn exact_sums_table_vs_values() {
+        // K of 65536 largest products, in units of the smallest: 225 * 2^28 of e4m3fn (15 * 2^14
+        // squared), 49 * 2^58 of e5m2 (7 * 2^29 squared), 2^14 of mxint8; and a sign.
+        let cases: &[(&[&str], u32)] = &[
+            (&["e4m3fn"], 8 + 28 + 16 + 1),
+            (&["e5m2"], 6 + 58 + 16 + 1),
+            (&["mxint8"], 15 + 16 + 1),
+        ];
+        for &(formats, bits) in cases {
+            let config = core("exact", formats);
+            assert_eq!(
+                exact_bits(&config, &OperandShape::of(&config)),
+                bits,
+                "{formats:?}"
+            );
+        }
+    }
+}
