@@ -102,7 +102,7 @@ impl<'e, 'j, D: Device> Run<'e, 'j, D> {
     /// Ends the job by a reset.
     ///
     /// # Errors
-    /// [`DriveError::Stopped`] when the simulator ended.
+    /// [`DriveError`] when the device fails.
     pub fn reset(self) -> Result<(), DriveError> {
         self.engine.reset()
     }

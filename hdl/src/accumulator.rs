@@ -15,7 +15,7 @@ pub struct OperandShape {
     pub significand_bits: u32,
     /// Whether subnormals are normalised.
     pub normalise: bool,
-    /// The exponent below which they are not; [`NO_FLOOR`] where no operand reaches it.
+    /// The exponent below which they are not; `NO_FLOOR` where no operand reaches it.
     pub exponent_floor: i32,
     /// What is taken off the unbiased exponent.
     pub exponent_base: i32,

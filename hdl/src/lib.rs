@@ -3,7 +3,7 @@
 //! The hardware is written by hand in `hdl/rtl/`, one parameterised unit a file; this crate embeds
 //! those files and generates what a configuration decides: the top that fixes the parameters, the
 //! register block, and the files that tools and drivers read. [`generate`] makes a whole core,
-//! [`unit`] a design around a single unit, for checks at unit level.
+//! [`unit()`] a design around a single unit, for checks at unit level.
 
 #![forbid(unsafe_code)]
 
@@ -55,7 +55,7 @@ pub fn unit(name: &str, parameters: &[(&str, String)]) -> Result<Design, HdlErro
     })
 }
 
-/// Names of all units that [`unit`] takes, ascending.
+/// Names of all units that [`unit()`] takes, ascending.
 ///
 /// # Errors
 /// [`HdlError`] when the register block cannot be generated.
