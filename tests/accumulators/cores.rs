@@ -1,8 +1,11 @@
 //! Whole jobs, of many tiles, through generated cores of every accumulator.
 
+use ndarray::Array2;
 use quaver_contract::accumulator::TABLE;
-use quaver_contract::{Accumulator, CoreConfig, Formats};
-use quaver_cosim::Simulator;
+use quaver_contract::formats::FP32;
+use quaver_contract::{Accumulator, Conversion, CoreConfig, Engine, Formats, Job, Scale};
+use quaver_cosim::{RtlEngine, RtlOptions, Simulator};
+use quaver_golden::Golden;
 use quaver_tests::{artifacts, cache, require};
 use quaver_verify::{Options, Suite, Tier, run_with};
 
@@ -66,4 +69,46 @@ fn jobs_on_cores_of_every_accumulator_vs_golden() {
             assert!(suite.passed() && suite.cases > 0, "{}", core.name);
         }
     }
+}
+
+/// The longest sum of the largest products that a core with the exact accumulator takes, with
+/// either sign, and one term more.
+#[test]
+fn exact_sums_at_the_bound_of_k_vs_golden() {
+    require(&["verilator"]);
+    let config = quaver_tests::config("exact_4x4");
+    let options = RtlOptions::new(Simulator::Verilator, cache());
+    let mut rtl = RtlEngine::new(&config, options).unwrap();
+    let format = config.operand_formats[0];
+    let most = config.max_k().unwrap() as usize;
+    let largest = format.max_code() as u8;
+    let sign = (format.code_mask() ^ format.magnitude_mask()) as u8;
+    let mut run = |k: usize, sign: u8| {
+        let (a, b) = (
+            Array2::from_elem((1, k), largest),
+            Array2::from_elem((k, 1), largest | sign),
+        );
+        let job = Job {
+            a: a.view(),
+            b: b.view(),
+            format_a: format,
+            format_b: format,
+            accumulator: config.accumulator,
+            init: None,
+            scale: Scale::None,
+            bias: None,
+            relu: false,
+            output: Conversion::native(FP32),
+        };
+        let expected = Golden.run(&job).unwrap().values;
+        rtl.run(&job).map(|result| (result.values, expected))
+    };
+    for sign in [0, sign] {
+        let (values, expected) = run(most, sign).unwrap();
+        assert_eq!(values, expected);
+    }
+    let refused = run(most + 1, 0).unwrap_err().to_string();
+    println!("K = {}: {refused}", most + 1);
+    let (values, expected) = run(most - 1, 0).unwrap();
+    assert_eq!(values, expected);
 }
