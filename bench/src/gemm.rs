@@ -54,6 +54,7 @@ impl Operands {
             format_b: self.format,
             accumulator,
             init: None,
+            blocks: None,
             scale: Scale::None,
             bias: None,
             relu: false,

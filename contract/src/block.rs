@@ -14,6 +14,20 @@ pub enum BlockScale {
     Fp8AndTensor,
 }
 
+impl BlockScale {
+    /// Every kind.
+    pub const ALL: [Self; 3] = [Self::SharedExponent, Self::Fp8AndTensor, Self::Fp32];
+
+    /// The format of the scales' codes.
+    pub const fn format(self) -> &'static Format {
+        match self {
+            Self::SharedExponent => E8M0FNU,
+            Self::Fp32 => FP32,
+            Self::Fp8AndTensor => E4M3FN,
+        }
+    }
+}
+
 /// Blocks of a matrix and their scales.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Blocking {
@@ -63,11 +77,7 @@ impl Blocking {
 
     /// The format of the scales' codes.
     pub const fn scale_format(&self) -> &'static Format {
-        match self.scale {
-            BlockScale::SharedExponent => E8M0FNU,
-            BlockScale::Fp32 => FP32,
-            BlockScale::Fp8AndTensor => E4M3FN,
-        }
+        self.scale.format()
     }
 
     /// Shape of the scales of a matrix.

@@ -2,7 +2,7 @@
 
 use ndarray::{Array2, ArrayView1, ArrayView2};
 
-use crate::{Accumulator, ContractError, Conversion, Format};
+use crate::{Accumulator, BlockScale, ContractError, Conversion, Format};
 
 /// The factor between the accumulated sum and the bias.
 #[derive(Clone, Copy, Debug)]
@@ -13,6 +13,75 @@ pub enum Scale<'a> {
     Tensor(u32),
     /// One FP32 factor (its bits) per column of the result, shape `(N,)`.
     PerColumn(ArrayView1<'a, u32>),
+}
+
+/// Scales of the operands' blocks along K (numerics.md, rule 7.8). All are codes of one format.
+#[derive(Clone, Copy, Debug)]
+pub struct BlockScales<'a> {
+    /// Terms of K that share a scale; the last block may be short.
+    pub length: usize,
+    /// Format of the scales: that of one of the [`BlockScale`]s.
+    pub format: &'static Format,
+    /// Rows of A that share a scale.
+    pub rows: usize,
+    /// Columns of B that share a scale.
+    pub cols: usize,
+    /// Scales of A, shape `(ceil(M / rows), ceil(K / length))`.
+    pub a: ArrayView2<'a, u32>,
+    /// Scales of B, shape `(ceil(K / length), ceil(N / cols))`.
+    pub b: ArrayView2<'a, u32>,
+}
+
+impl BlockScales<'_> {
+    /// The scales of A and of B that the products of block `block` of `D[m, n]` have.
+    pub fn of(&self, (m, n): (usize, usize), block: usize) -> (u32, u32) {
+        (
+            self.a[(m / self.rows, block)],
+            self.b[(block, n / self.cols)],
+        )
+    }
+
+    fn validate(&self, (m, n, k): (usize, usize, usize)) -> Result<(), ContractError> {
+        for (what, value) in [
+            ("block scales: length", self.length),
+            ("block scales: rows", self.rows),
+            ("block scales: cols", self.cols),
+        ] {
+            if value == 0 {
+                return Err(ContractError::illegal(what, value, "1 or more"));
+            }
+        }
+        let formats = BlockScale::ALL.map(BlockScale::format);
+        if !formats.iter().any(|f| f.name == self.format.name) {
+            return Err(ContractError::illegal(
+                "block scales: format",
+                self.format.name,
+                formats.map(|f| f.name).join(", "),
+            ));
+        }
+        let blocks = k.div_ceil(self.length);
+        for (what, scales, shape) in [
+            ("block scales of a", self.a, (m.div_ceil(self.rows), blocks)),
+            ("block scales of b", self.b, (blocks, n.div_ceil(self.cols))),
+        ] {
+            if scales.dim() != shape {
+                return Err(ContractError::illegal(
+                    format!("{what}: shape"),
+                    format!("{:?}", scales.dim()),
+                    format!("{shape:?}"),
+                ));
+            }
+            let mask = self.format.code_mask();
+            if let Some(code) = scales.iter().find(|&&code| code > mask) {
+                return Err(ContractError::illegal(
+                    format!("{what}: code of {}", self.format.name),
+                    code,
+                    format!("0 to {mask}"),
+                ));
+            }
+        }
+        Ok(())
+    }
 }
 
 /// `D[M,N] = convert(relu(scale * (init + A[M,K] * B[K,N]) + bias))`, in the order of operations
@@ -31,6 +100,8 @@ pub struct Job<'a> {
     pub accumulator: Accumulator,
     /// Initial values as FP32 bits, shape `(M, N)`; `None` starts from +0.
     pub init: Option<ArrayView2<'a, u32>>,
+    /// Scales of the operands' blocks; `None` where the codes are the numbers.
+    pub blocks: Option<BlockScales<'a>>,
     /// Factor of the accumulated sum.
     pub scale: Scale<'a>,
     /// FP32 bits added per column after scaling, shape `(N,)`; `None` adds nothing.
@@ -128,6 +199,9 @@ impl Job<'_> {
                 format!("{} x {}", self.format_a.name, self.format_b.name),
                 Format::PRODUCT_RANGE,
             ));
+        }
+        if let Some(blocks) = &self.blocks {
+            blocks.validate((m, n, k))?;
         }
         self.accumulator.validate()?;
         self.output.validate_for_job()

@@ -27,5 +27,5 @@ pub use conversion::{Conversion, Dither, Infinity, Nan, Overflow, Powers, Roundi
 pub use error::ContractError;
 pub use format::{Encoding, Format, Specials};
 pub use formats::Formats;
-pub use job::{Engine, EngineError, Job, JobResult, Scale};
+pub use job::{BlockScales, Engine, EngineError, Job, JobResult, Scale};
 pub use profile::Profile;

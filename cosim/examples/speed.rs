@@ -30,6 +30,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             format_b: config.operand_formats[0],
             accumulator: Accumulator::Fp32,
             init: None,
+            blocks: None,
             scale: Scale::None,
             bias: None,
             relu: false,

@@ -171,6 +171,13 @@ fn job_registers(
             config.accumulator_name.to_owned(),
         ));
     }
+    if let Some(blocks) = &job.blocks {
+        return Err(unsupported(
+            "block scales",
+            blocks.format.name,
+            "none".to_owned(),
+        ));
+    }
     let number = |feature, format: &Format, enabled: &[&'static Format]| {
         let id = match enabled.iter().any(|f| f.name == format.name) {
             true => config.format_id(format),

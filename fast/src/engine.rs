@@ -61,6 +61,13 @@ impl Fast {
                 "a deterministic rounding: a job carries no random bits",
             ));
         }
+        if let Some(blocks) = &job.blocks {
+            return Err(ContractError::illegal(
+                "block scales",
+                blocks.format.name,
+                "none, in the fast engine",
+            ));
+        }
         let epilogue = Epilogue::new(job)?;
         let (m, n) = (job.m(), job.n());
         let mut values = match job.init {

@@ -1,7 +1,7 @@
 //! The sum of a row and a column under any accumulator (numerics.md, section 4).
 
 use quaver_contract::formats::FP32;
-use quaver_contract::{Accumulator, Conversion, Rounding};
+use quaver_contract::{Accumulator, Conversion, Format, Rounding};
 
 use crate::accumulate::{add_exact, add_fp32, add_narrow, add_rounded};
 use crate::decode::decode;
@@ -36,6 +36,28 @@ pub fn sum(accumulator: &Accumulator, init: u32, terms: &[(Operand, Operand)]) -
             .chunks(*every)
             .fold(init, |outer, chunk| add_fp32(outer, sum(inner, 0, chunk))),
     }
+}
+
+/// Rule 7.8: each block's sum starts from +0, is multiplied by the scales of its block, and is added
+/// to what the blocks before it came to. `scales` has the two scales of each block.
+pub fn sum_blocks(
+    accumulator: &Accumulator,
+    init: u32,
+    terms: &[(Operand, Operand)],
+    (length, format): (usize, &Format),
+    scales: impl Iterator<Item = (u32, u32)>,
+) -> u32 {
+    terms
+        .chunks(length)
+        .zip(scales)
+        .fold(init, |outer, (block, (a, b))| {
+            let mut factor = multiply(decode(a, format), decode(b, format));
+            if format.name == FP32.name {
+                factor = decode(encode_fp32(factor), FP32);
+            }
+            let inner = decode(sum(accumulator, 0, block), FP32);
+            add_fp32(outer, encode_fp32(multiply(factor, inner)))
+        })
 }
 
 /// `a + b` rounded toward zero; beyond the largest number it stays there (rule 5.5).

@@ -4,7 +4,7 @@ use ndarray::Array2;
 use quaver_contract::formats::FP32;
 use quaver_contract::{Engine, EngineError, Format, Job, JobResult, Scale};
 
-use crate::chain::sum;
+use crate::chain::{sum, sum_blocks};
 use crate::convert::convert;
 use crate::dot::Operand;
 use crate::scale::Epilogue;
@@ -52,7 +52,17 @@ impl Engine for Golden {
                 );
                 // Rule 1.2. The bits of +0 are 0.
                 let init = job.init.map_or(0, |init| init[(m, n)]);
-                let result = epilogue.apply(sum(&job.accumulator, init, &terms));
+                let sum = match &job.blocks {
+                    None => sum(&job.accumulator, init, &terms),
+                    Some(blocks) => sum_blocks(
+                        &job.accumulator,
+                        init,
+                        &terms,
+                        (blocks.length, blocks.format),
+                        (0..).map(|block| blocks.of((m, n), block)),
+                    ),
+                };
+                let result = epilogue.apply(sum);
                 values[(m, n)] = if job.output.format == FP32 && decode(result, FP32) == Number::Nan
                 {
                     // Rule 6.2.

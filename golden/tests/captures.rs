@@ -84,6 +84,7 @@ fn dot_captures_vs_hardware() {
                 format_b,
                 accumulator: profile.accumulator().unwrap().accumulator,
                 init: Some(init.view()),
+                blocks: None,
                 scale: Scale::None,
                 bias: None,
                 relu: false,

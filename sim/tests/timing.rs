@@ -122,6 +122,7 @@ fn step(driver: &mut Driver<Counting>, config: &CoreConfig, shape: &JobShape) ->
         format_b: format,
         accumulator: Accumulator::Fp32,
         init: shape.init.then_some(init.view()),
+        blocks: None,
         scale: match shape.parameters {
             2 => Scale::PerColumn(columns.view()),
             _ => Scale::None,

@@ -71,6 +71,7 @@ pub fn accumulators(study: &Study) -> Result<Vec<Distance>, StudyError> {
             format_b: study.format,
             accumulator,
             init: None,
+            blocks: None,
             scale: Scale::None,
             bias: None,
             relu: false,

@@ -95,6 +95,7 @@ fn exact_sums_at_the_bound_of_k_vs_golden() {
             format_b: format,
             accumulator: config.accumulator,
             init: None,
+            blocks: None,
             scale: Scale::None,
             bias: None,
             relu: false,

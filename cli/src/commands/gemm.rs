@@ -151,6 +151,7 @@ pub(crate) fn run(args: &GemmArgs, global: &Global) -> Result<(), CliError> {
         format_b,
         accumulator,
         init: operands.init.as_ref().map(|init| init.view()),
+        blocks: None,
         scale: operands.scale.view(),
         bias: operands.bias.as_ref().map(|bias| bias.view()),
         relu: args.relu,

@@ -56,6 +56,7 @@ fn every_shape_vs_golden() {
             format_b: format,
             accumulator: Accumulator::Fp32,
             init: None,
+            blocks: None,
             scale: Scale::None,
             bias: None,
             relu: false,

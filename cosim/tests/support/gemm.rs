@@ -76,6 +76,7 @@ impl OwnedJob {
             format_b: self.format_b,
             accumulator: Accumulator::Fp32,
             init: self.init.as_ref().map(|x| x.view()),
+            blocks: None,
             scale: match &self.scale {
                 OwnedScale::None => Scale::None,
                 OwnedScale::Tensor(scale) => Scale::Tensor(*scale),

@@ -117,6 +117,7 @@ fn gemm_strided_and_transposed_views_vs_golden() {
                 format_b: format,
                 accumulator: row.accumulator,
                 init: None,
+                blocks: None,
                 scale: Scale::None,
                 bias: None,
                 relu: false,

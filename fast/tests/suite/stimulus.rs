@@ -125,6 +125,7 @@ impl Stimulus {
             format_b: formats.1,
             accumulator: row.accumulator,
             init: self.init.as_ref().map(|init| init.view()),
+            blocks: None,
             scale: match random.below(3) {
                 0 => Scale::None,
                 1 => Scale::Tensor(fp32(random)),

@@ -3,7 +3,8 @@
 use ndarray::{Array1, Array2};
 use quaver_contract::formats::{FP32, TABLE};
 use quaver_contract::{
-    Accumulator, Conversion, Engine, EngineError, Format, Job, JobResult, Rounding, Scale,
+    Accumulator, BlockScale, BlockScales, Conversion, Engine, EngineError, Format, Job, JobResult,
+    Rounding, Scale,
 };
 use quaver_golden::{Golden, convert, to_fp32};
 
@@ -16,11 +17,75 @@ struct Case {
     format_a: &'static Format,
     format_b: &'static Format,
     init: Option<Array2<u32>>,
+    blocks: Option<CaseBlocks>,
     tensor_scale: Option<u32>,
     column_scales: Option<Array1<u32>>,
     bias: Option<Array1<u32>>,
     relu: bool,
     output: Conversion,
+}
+
+struct CaseBlocks {
+    length: usize,
+    format: &'static Format,
+    rows: usize,
+    cols: usize,
+    a: Array2<u32>,
+    b: Array2<u32>,
+}
+
+impl CaseBlocks {
+    /// Any codes when `specials`, else finite ones.
+    fn random(
+        random: &mut Random,
+        specials: bool,
+        (m, k, n): (usize, usize, usize),
+    ) -> Option<Self> {
+        let format = BlockScale::ALL.get(random.below(6) as usize)?.format();
+        let mut one_of = |sizes: &[usize]| sizes[random.below(sizes.len() as u32) as usize];
+        let length = one_of(&[1, 3, 16, 32, 128]);
+        let (rows, cols) = (one_of(&[1, 2, 128]), one_of(&[1, 3, 128]));
+        let mut code = || match format.name {
+            "fp32" if !specials => 115 + random.below(24) << 23 | random.fraction(),
+            _ if specials => random.word() & format.code_mask(),
+            // Powers around 1, so that sums of some blocks meet.
+            "e8m0fnu" => 117 + random.below(20),
+            _ => random.below(0x7F),
+        };
+        let blocks = k.div_ceil(length);
+        let a = Array2::from_shape_simple_fn((m.div_ceil(rows), blocks), &mut code);
+        let b = Array2::from_shape_simple_fn((blocks, n.div_ceil(cols)), &mut code);
+        Some(Self {
+            length,
+            format,
+            rows,
+            cols,
+            a,
+            b,
+        })
+    }
+
+    /// The factor of a block, which binary64 holds; binary32 scales are multiplied there.
+    fn factor(&self, row: usize, col: usize, block: usize) -> f64 {
+        let number = |code| f32::from_bits(to_fp32(code, self.format));
+        let a = number(self.a[(row / self.rows, block)]);
+        let b = number(self.b[(block, col / self.cols)]);
+        match self.format.name {
+            "fp32" => f64::from(a * b),
+            _ => f64::from(a) * f64::from(b),
+        }
+    }
+
+    fn view(&self) -> BlockScales<'_> {
+        BlockScales {
+            length: self.length,
+            format: self.format,
+            rows: self.rows,
+            cols: self.cols,
+            a: self.a.view(),
+            b: self.b.view(),
+        }
+    }
 }
 
 impl Case {
@@ -63,12 +128,14 @@ impl Case {
             _ => Conversion::native(FP32),
         };
         let scale = random.below(3);
+        let blocks = CaseBlocks::random(random, specials, (m, k, n));
         Self {
             a,
             b,
             format_a,
             format_b,
             init: (random.below(2) == 0).then_some(init),
+            blocks,
             tensor_scale: (scale == 1).then_some(tensor_scale),
             column_scales: (scale == 2).then_some(column_scales),
             bias: (random.below(2) == 0).then_some(bias),
@@ -85,6 +152,7 @@ impl Case {
             format_b: self.format_b,
             accumulator: Accumulator::Fp32,
             init: self.init.as_ref().map(|init| init.view()),
+            blocks: self.blocks.as_ref().map(CaseBlocks::view),
             scale: match (&self.column_scales, self.tensor_scale) {
                 (Some(scales), _) => Scale::PerColumn(scales.view()),
                 (None, Some(scale)) => Scale::Tensor(scale),
@@ -103,12 +171,22 @@ impl Case {
             .init
             .as_ref()
             .map_or(0.0, |init| f32::from_bits(init[(row, col)]));
-        for k in 0..self.a.ncols() {
-            let (a, b) = (
-                fp32(self.a[(row, k)], self.format_a),
-                fp32(self.b[(k, col)], self.format_b),
-            );
-            sum = a.mul_add(b, sum);
+        let chain = |terms: std::ops::Range<usize>, init: f32| {
+            terms.fold(init, |sum, k| {
+                let a = fp32(self.a[(row, k)], self.format_a);
+                a.mul_add(fp32(self.b[(k, col)], self.format_b), sum)
+            })
+        };
+        let terms = self.a.ncols();
+        match &self.blocks {
+            None => sum = chain(0..terms, sum),
+            Some(blocks) => {
+                for (block, start) in (0..terms).step_by(blocks.length).enumerate() {
+                    let inner = chain(start..terms.min(start + blocks.length), 0.0);
+                    // A product of 24 by 24 bits is exact in binary64, so this rounds it once.
+                    sum += (blocks.factor(row, col, block) * f64::from(inner)) as f32;
+                }
+            }
         }
         if let Some(scales) = &self.column_scales {
             sum *= f32::from_bits(scales[col]);
@@ -134,6 +212,7 @@ fn gemm_all_operand_pairs_vs_host_chain() {
     let mut random = Random::new(0x5EED_0040);
     let (mut pairs, mut elements) = (0, 0u64);
     let (mut nan, mut infinite, mut zero, mut narrow) = (0u64, 0u64, 0u64, 0u64);
+    let mut blocks = [0u64; BlockScale::ALL.len()];
     for format_a in TABLE.iter().filter(|format| format.is_operand()) {
         for format_b in TABLE.iter().filter(|format| format.is_operand()) {
             if !format_a.products_fit_fp32(format_b) {
@@ -153,6 +232,10 @@ fn gemm_all_operand_pairs_vs_host_chain() {
                 let result = run(&case.job()).unwrap();
                 assert!(result.counters.is_none());
                 assert_eq!(result.values.dim(), (shape.0, shape.2));
+                for (count, scale) in blocks.iter_mut().zip(BlockScale::ALL) {
+                    let scales = case.blocks.as_ref().map(|blocks| blocks.format.name);
+                    *count += u64::from(scales == Some(scale.format().name));
+                }
                 for ((row, col), &actual) in result.values.indexed_iter() {
                     let host = case.host(row, col);
                     let expected = convert(host.to_bits(), FP32, &case.output, 0);
@@ -174,7 +257,9 @@ fn gemm_all_operand_pairs_vs_host_chain() {
         "{pairs} pairs, {elements} elements: {nan} NaN, {infinite} infinite, {zero} zero, {narrow} narrowed"
     );
     assert!(pairs > 0 && elements > 0);
+    println!("jobs with block scales: {blocks:?}");
     assert!(nan > 0 && infinite > 0 && zero > 0 && narrow > 0);
+    assert!(blocks.iter().all(|&jobs| jobs > 0));
 }
 
 #[test]
@@ -218,5 +303,42 @@ fn gemm_illegal_jobs_are_refused() {
         "b rows = 2 is not allowed (the columns of a: 3)"
     );
     assert!(matches!(error, EngineError::Job(_)));
+
+    let mut case = Case::random(&mut random, [format, format], (2, 33, 4));
+    case.output = Conversion::native(FP32);
+    let ones = |shape| Array2::from_elem(shape, 127);
+    let scales = |length, format, a, b| CaseBlocks {
+        length,
+        format,
+        rows: 1,
+        cols: 4,
+        a: ones(a),
+        b: ones(b),
+    };
+    let e8m0 = BlockScale::SharedExponent.format();
+    for (blocks, expected) in [
+        (
+            scales(0, e8m0, (2, 2), (2, 1)),
+            "block scales: length = 0 is not allowed (1 or more)",
+        ),
+        (
+            scales(32, format, (2, 1), (2, 1)),
+            "block scales of a: shape = (2, 1) is not allowed ((2, 2))",
+        ),
+        (
+            scales(32, &TABLE[1], (2, 2), (2, 1)),
+            "block scales: format = e5m2 is not allowed (e8m0fnu, e4m3fn, fp32)",
+        ),
+        (
+            CaseBlocks {
+                b: Array2::from_elem((2, 1), 256),
+                ..scales(32, e8m0, (2, 2), (2, 1))
+            },
+            "block scales of b: code of e8m0fnu = 256 is not allowed (0 to 255)",
+        ),
+    ] {
+        case.blocks = Some(blocks);
+        assert_eq!(run(&case.job()).unwrap_err().to_string(), expected);
+    }
     assert_eq!(Golden.name(), "golden");
 }

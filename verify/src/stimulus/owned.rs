@@ -81,6 +81,7 @@ impl OwnedJob {
             format_b: self.format_b,
             accumulator: self.accumulator,
             init: self.init.as_ref().map(|init| init.view()),
+            blocks: None,
             scale: match &self.scale {
                 OwnedScale::None => Scale::None,
                 OwnedScale::Tensor(scale) => Scale::Tensor(*scale),
