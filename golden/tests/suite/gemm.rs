@@ -46,7 +46,7 @@ impl CaseBlocks {
         let length = one_of(&[1, 3, 16, 32, 128]);
         let (rows, cols) = (one_of(&[1, 2, 128]), one_of(&[1, 3, 128]));
         let mut code = || match format.name {
-            "fp32" if !specials => 115 + random.below(24) << 23 | random.fraction(),
+            "fp32" if !specials => ((115 + random.below(24)) << 23) | random.fraction(),
             _ if specials => random.word() & format.code_mask(),
             // Powers around 1, so that sums of some blocks meet.
             "e8m0fnu" => 117 + random.below(20),
