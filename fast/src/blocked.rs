@@ -1,5 +1,7 @@
 //! A matrix product cut into blocks for the caches and tiles for the registers.
 
+use std::ops::Range;
+
 use ndarray::{ArrayView2, s};
 
 use crate::Isa;
@@ -9,11 +11,11 @@ use crate::kernel::Element;
 use crate::pack::{pack_a, pack_b, panel_stride};
 
 /// Terms of K that a packed block holds: a panel of B stays in the first-level cache.
-const BLOCK_K: usize = 256;
+pub(crate) const BLOCK_K: usize = 256;
 /// Rows of A in a packed block, which stays in the second-level cache; a multiple of every tile.
-const BLOCK_M: usize = 168;
+pub(crate) const BLOCK_M: usize = 168;
 /// Columns of B in a packed block.
-const BLOCK_N: usize = 1024;
+pub(crate) const BLOCK_N: usize = 1024;
 /// Below this many rows a block of B is read once or twice, so it is kept small and its reads
 /// sequential.
 const FEW_ROWS: usize = 48;
@@ -28,6 +30,43 @@ pub(crate) struct Operands<'a> {
     pub(crate) decoder_b: &'a Decoder,
 }
 
+/// A tile of the result and the packed panels whose product belongs there.
+#[derive(Clone, Copy)]
+pub(crate) struct Tile<T> {
+    /// First row and first column in the result.
+    pub(crate) place: (usize, usize),
+    pub(crate) rows: usize,
+    pub(crate) cols: usize,
+    /// First row and first column in the packed blocks.
+    pub(crate) packed: (usize, usize),
+    /// Terms of K in the panels.
+    pub(crate) depth: usize,
+    /// `depth` times `rows` values.
+    pub(crate) a: *const T,
+    /// `depth` times the tile's columns.
+    pub(crate) b: *const T,
+}
+
+/// What is done with packed blocks of A and B.
+pub(crate) trait Tiles<T> {
+    /// Terms of K become a multiple of this, where a block has so many.
+    fn multiple(&self) -> usize {
+        1
+    }
+
+    /// Terms and columns of B's block have been packed.
+    fn columns(&mut self, _terms: Range<usize>, _cols: Range<usize>) {}
+
+    /// Terms and rows of A's block have been packed.
+    fn rows(&mut self, _terms: Range<usize>, _rows: Range<usize>) {}
+
+    /// A tile of these blocks' product is due. Of each tile, terms come in ascending order.
+    ///
+    /// # Safety
+    /// The panels are readable for their sizes; the rest is for the implementation to promise.
+    unsafe fn tile(&mut self, tile: &Tile<T>);
+}
+
 /// `c += a * b`, each element a chain of fused multiply-adds over ascending k. `c` has rows that
 /// are `stride` apart.
 ///
@@ -39,6 +78,44 @@ pub(crate) unsafe fn multiply_add<T: Element>(
     c: *mut T,
     stride: usize,
 ) {
+    // SAFETY: the caller's promise.
+    unsafe { for_each_tile(isa, operands, &mut Sums { isa, c, stride }) };
+}
+
+/// The sums as they are.
+struct Sums<T> {
+    isa: Isa,
+    c: *mut T,
+    stride: usize,
+}
+
+impl<T: Element> Tiles<T> for Sums<T> {
+    unsafe fn tile(&mut self, tile: &Tile<T>) {
+        // SAFETY: the tile lies inside the product, which is the promise of `multiply_add`'s caller.
+        unsafe {
+            T::run(
+                self.isa,
+                tile.rows,
+                tile.cols,
+                tile.depth,
+                tile.a,
+                tile.b,
+                self.c.add(tile.place.0 * self.stride + tile.place.1),
+                self.stride,
+            );
+        }
+    }
+}
+
+/// Packs the operands block by block and gives out the tiles of their product.
+///
+/// # Safety
+/// What `tiles` wants of a tile inside the product. The machine has `isa`.
+pub(crate) unsafe fn for_each_tile<T: Element>(
+    isa: Isa,
+    operands: &Operands<'_>,
+    tiles: &mut impl Tiles<T>,
+) {
     let (rows, terms) = operands.a.dim();
     let cols = operands.b.ncols();
     if rows == 0 || cols == 0 || terms == 0 {
@@ -49,8 +126,10 @@ pub(crate) unsafe fn multiply_add<T: Element>(
         FEW_ROWS_BLOCK_K
     } else {
         BLOCK_K
-    }
-    .min(terms);
+    };
+    let multiple = tiles.multiple();
+    let block_k = (block_k / multiple).max(1) * multiple;
+    let block_k = block_k.min(terms);
     let block_n = cols.min(BLOCK_N).next_multiple_of(tile_cols);
     let block_m = rows.min(BLOCK_M / tile_rows * tile_rows);
     let mut packed_a = Aligned::<f32>::zeros(block_m * block_k);
@@ -65,26 +144,27 @@ pub(crate) unsafe fn multiply_add<T: Element>(
             let panel = panel_stride(tile_cols, depth);
             let b = operands.b.slice(s![k0..k0 + depth, n0..n0 + width]);
             pack_b(isa, operands.decoder_b, b, tile_cols, &mut packed_b);
+            tiles.columns(k0..k0 + depth, n0..n0 + width);
             let panels_b = T::panels(isa, &packed_b, &mut wide_b);
             for m0 in (0..rows).step_by(block_m) {
                 let height = block_m.min(rows - m0);
                 let a = operands.a.slice(s![m0..m0 + height, k0..k0 + depth]);
                 pack_a(operands.decoder_a, a, tile_rows, &mut packed_a);
+                tiles.rows(k0..k0 + depth, m0..m0 + height);
                 let panels_a = T::panels(isa, &packed_a, &mut wide_a);
                 for n1 in (0..width).step_by(tile_cols) {
                     for m1 in (0..height).step_by(tile_rows) {
                         // SAFETY: the tile lies inside the product, the panels inside the blocks.
                         unsafe {
-                            T::run(
-                                isa,
-                                tile_rows.min(height - m1),
-                                tile_cols.min(width - n1),
+                            tiles.tile(&Tile {
+                                place: (m0 + m1, n0 + n1),
+                                rows: tile_rows.min(height - m1),
+                                cols: tile_cols.min(width - n1),
+                                packed: (m1, n1),
                                 depth,
-                                panels_a.as_ptr().add(m1 * depth),
-                                panels_b.as_ptr().add(n1 / tile_cols * panel),
-                                c.add((m0 + m1) * stride + n0 + n1),
-                                stride,
-                            );
+                                a: panels_a.as_ptr().add(m1 * depth),
+                                b: panels_b.as_ptr().add(n1 / tile_cols * panel),
+                            });
                         }
                     }
                 }

@@ -1,24 +1,15 @@
 //! The engine: a job cut into slabs for threads, blocks for the caches, tiles for the registers.
 
-use ndarray::{Array2, ArrayView2, s};
-use quaver_contract::{
-    Accumulator, ContractError, Engine, EngineError, Format, Job, JobResult, Rounding,
-};
+use ndarray::{Array2, s};
+use quaver_contract::{ContractError, Engine, EngineError, Job, JobResult, Rounding};
 use rayon::prelude::*;
 
 use crate::Isa;
-use crate::blocked::{Operands, multiply_add};
-use crate::decode::Decoder;
-use crate::dot;
 use crate::epilogue::Epilogue;
-use crate::exact;
 use crate::float_environment::FloatEnvironment;
 use crate::kernel::Element;
-use crate::simple::{self, Rule};
-
-/// Rows and columns whose chunks are summed at a time under a chunked accumulator.
-const CHUNKED_ROWS: usize = 126;
-const CHUNKED_COLS: usize = 256;
+use crate::scaled::Factors;
+use crate::sums::Sums;
 
 /// The fast engine. Threads, instruction set and block sizes change no bit.
 pub struct Fast {
@@ -61,13 +52,6 @@ impl Fast {
                 "a deterministic rounding: a job carries no random bits",
             ));
         }
-        if let Some(blocks) = &job.blocks {
-            return Err(ContractError::illegal(
-                "block scales",
-                blocks.format.name,
-                "none, in the fast engine",
-            ));
-        }
         let epilogue = Epilogue::new(job)?;
         let (m, n) = (job.m(), job.n());
         let mut values = match job.init {
@@ -90,11 +74,7 @@ impl Fast {
             (n, tile_cols)
         };
         let slab = extent.div_ceil(tile).div_ceil(threads) * tile;
-        let sums = Sums {
-            isa: self.isa,
-            formats: (job.format_a, job.format_b),
-            decoders: (Decoder::new(job.format_a), Decoder::new(job.format_b)),
-        };
+        let sums = Sums::new(self.isa, job.format_a, job.format_b);
         let run = |first: usize| {
             let last = extent.min(first + slab);
             let (rows, cols) = if by_rows {
@@ -110,7 +90,14 @@ impl Fast {
             // SAFETY: slabs do not overlap and lie inside `values`, which lives until all are done.
             unsafe {
                 let start = output.start(rows.start * n + cols.start);
-                sums.run(&job.accumulator, a, b, start.cast::<f32>(), n);
+                let start_sums = start.cast::<f32>();
+                match job.blocks {
+                    None => sums.run(&job.accumulator, a, b, start_sums, n),
+                    Some(blocks) => {
+                        let factors = Factors::new(blocks, (rows.start, cols.start));
+                        sums.scaled(&factors, &job.accumulator, a, b, start_sums, n);
+                    }
+                }
                 for row in 0..rows.len() {
                     let values = std::slice::from_raw_parts_mut(start.add(row * n), cols.len());
                     epilogue.apply(cols.start, values);
@@ -141,103 +128,6 @@ impl Output {
 
 // SAFETY: every slab writes its own elements only.
 unsafe impl Sync for Output {}
-
-/// How a slab's products are decoded and added up.
-struct Sums {
-    isa: Isa,
-    formats: (&'static Format, &'static Format),
-    decoders: (Decoder, Decoder),
-}
-
-impl Sums {
-    /// Replaces the initial values in `sums` by the sums of section 4 of the contract.
-    ///
-    /// # Safety
-    /// `sums` is valid for the product's shape, with rows `stride` apart, and nothing else touches
-    /// it meanwhile.
-    unsafe fn run(
-        &self,
-        accumulator: &Accumulator,
-        a: ArrayView2<'_, u8>,
-        b: ArrayView2<'_, u8>,
-        sums: *mut f32,
-        stride: usize,
-    ) {
-        let simple = |rule| {
-            let decoders = (&self.decoders.0, &self.decoders.1);
-            // SAFETY: the caller's promise.
-            unsafe { simple::run(&rule, a, b, decoders, sums, stride) };
-        };
-        match accumulator {
-            Accumulator::Fp32 => {
-                let operands = Operands {
-                    a,
-                    b,
-                    decoder_a: &self.decoders.0,
-                    decoder_b: &self.decoders.1,
-                };
-                // SAFETY: the caller's promise.
-                unsafe { multiply_add(self.isa, &operands, sums, stride) };
-            }
-            Accumulator::Fp32TowardZero => simple(Rule::TowardZero),
-            Accumulator::Tree { lanes } => simple(Rule::Tree(*lanes)),
-            Accumulator::Dot(dot) => {
-                let slab = dot::Slab {
-                    a,
-                    b,
-                    table_a: &dot::operands(self.formats.0, dot.exponent),
-                    table_b: &dot::operands(self.formats.1, dot.exponent),
-                };
-                // SAFETY: the caller's promise.
-                unsafe { dot::run(self.isa, dot, &slab, sums, stride) };
-            }
-            Accumulator::Exact => {
-                // SAFETY: the caller's promise.
-                unsafe { exact::run(self.isa, a, b, self.formats, sums, stride) };
-            }
-            Accumulator::Chunked { inner, every } => {
-                // SAFETY: the caller's promise.
-                unsafe { self.chunked(inner, *every, a, b, sums, stride) };
-            }
-        }
-    }
-
-    /// Rule 4.5.
-    ///
-    /// # Safety
-    /// As [`Sums::run`].
-    unsafe fn chunked(
-        &self,
-        inner: &Accumulator,
-        every: usize,
-        a: ArrayView2<'_, u8>,
-        b: ArrayView2<'_, u8>,
-        sums: *mut f32,
-        stride: usize,
-    ) {
-        let (rows, terms) = a.dim();
-        let cols = b.ncols();
-        for m in (0..rows).step_by(CHUNKED_ROWS) {
-            for n in (0..cols).step_by(CHUNKED_COLS) {
-                let (height, width) = (CHUNKED_ROWS.min(rows - m), CHUNKED_COLS.min(cols - n));
-                let mut chunk = vec![0f32; height * width];
-                for k in (0..terms).step_by(every) {
-                    let end = terms.min(k + every);
-                    chunk.fill(0.0);
-                    let a = a.slice(s![m..m + height, k..end]);
-                    let b = b.slice(s![k..end, n..n + width]);
-                    // SAFETY: `chunk` has the shape; the slab's part is the caller's.
-                    unsafe {
-                        self.run(inner, a, b, chunk.as_mut_ptr(), width);
-                        for (i, &sum) in chunk.iter().enumerate() {
-                            *sums.add((m + i / width) * stride + n + i % width) += sum;
-                        }
-                    }
-                }
-            }
-        }
-    }
-}
 
 impl Engine for Fast {
     fn name(&self) -> &'static str {

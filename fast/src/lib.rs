@@ -24,7 +24,9 @@ mod float_environment;
 mod isa;
 mod kernel;
 mod pack;
+mod scaled;
 mod simple;
+mod sums;
 
 pub use engine::Fast;
 pub use isa::Isa;

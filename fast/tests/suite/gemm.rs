@@ -1,11 +1,12 @@
-//! Every accumulator, format pair, shape class, value class, instruction set and number of threads.
+//! Every accumulator, format pair, shape class, value class, view, instruction set and number of
+//! threads.
 
-use ndarray::{Array2, ArrayView2, s};
 use quaver_contract::accumulator::TABLE as ACCUMULATORS;
 use quaver_contract::formats::FP32;
-use quaver_contract::{Conversion, Format, Formats, Job, Scale};
+use quaver_contract::{Conversion, Format, Formats};
 
-use crate::stimulus::{Random, VALUES, Values, code, compare, engines, operand_formats, stimulus};
+use crate::compare::{Engines, compare};
+use crate::stimulus::{Case, LAYOUTS, Random, VALUES, Values, operand_formats};
 
 const SHAPES: &[(usize, usize, usize)] = &[
     (1, 1, 1),
@@ -23,7 +24,7 @@ fn gemm_every_accumulator_format_pair_vs_golden() {
     let seed = 1;
     println!("seed {seed}");
     let mut random = Random(seed);
-    let mut engines = engines();
+    let mut engines = Engines::new([1, 3]);
     let formats = operand_formats();
     let outputs: Vec<&'static Format> = Formats::default().iter().collect();
     let (mut jobs, mut elements) = (0, 0);
@@ -33,13 +34,13 @@ fn gemm_every_accumulator_format_pair_vs_golden() {
                 if !format_a.products_fit_fp32(format_b) {
                     continue;
                 }
-                let shape = SHAPES[random.below(SHAPES.len() as u64) as usize];
-                let values = VALUES[random.below(VALUES.len() as u64) as usize];
-                let output = outputs[random.below(outputs.len() as u64) as usize];
-                let stimulus = stimulus(&mut random, shape, (format_a, format_b), values);
-                let job = stimulus.job(
+                let (shape, values) = (random.pick(SHAPES), random.pick(VALUES));
+                let output = random.pick(&outputs);
+                let case = Case::new(
                     &mut random,
+                    shape,
                     (format_a, format_b),
+                    values,
                     row,
                     Conversion::native(output),
                 );
@@ -47,7 +48,7 @@ fn gemm_every_accumulator_format_pair_vs_golden() {
                     "seed {seed}, job {jobs}: {} {} x {} -> {}, {shape:?}, {values:?}",
                     row.name, format_a.name, format_b.name, output.name
                 );
-                elements += compare(&job, &mut engines, &what);
+                elements += compare(&case.job(), &mut engines, &what);
                 jobs += 1;
             }
         }
@@ -64,7 +65,7 @@ fn gemm_every_accumulator_value_class_and_shape_vs_golden() {
     let seed = 2;
     println!("seed {seed}");
     let mut random = Random(seed);
-    let mut engines = engines();
+    let mut engines = Engines::new([1, 3]);
     let formats = Formats::default();
     let mut elements = 0;
     for row in ACCUMULATORS {
@@ -77,13 +78,13 @@ fn gemm_every_accumulator_value_class_and_shape_vs_golden() {
             let pair = (formats.get(pair.0).unwrap(), formats.get(pair.1).unwrap());
             for &values in VALUES {
                 for &shape in SHAPES {
-                    let stimulus = stimulus(&mut random, shape, pair, values);
-                    let job = stimulus.job(&mut random, pair, row, Conversion::native(FP32));
+                    let output = Conversion::native(FP32);
+                    let case = Case::new(&mut random, shape, pair, values, row, output);
                     let what = format!(
                         "seed {seed}: {} {} x {}, {shape:?}, {values:?}",
                         row.name, pair.0.name, pair.1.name
                     );
-                    elements += compare(&job, &mut engines, &what);
+                    elements += compare(&case.job(), &mut engines, &what);
                 }
             }
         }
@@ -94,39 +95,45 @@ fn gemm_every_accumulator_value_class_and_shape_vs_golden() {
 
 #[test]
 fn gemm_strided_and_transposed_views_vs_golden() {
-    let mut random = Random(3);
-    let mut engines = engines();
+    let seed = 3;
+    println!("seed {seed}");
+    let mut random = Random(seed);
+    let mut engines = Engines::new([1, 3]);
     let format = Formats::default().get("e4m3fn").unwrap();
-    let mut codes = |rows, cols| {
-        Array2::from_shape_fn((rows, cols), |_| code(&mut random, format, Values::Finite))
-    };
-    let (a, b) = (codes(90, 120), codes(120, 90));
-    let mut checked = 0;
+    let mut elements = 0;
     for row in ACCUMULATORS {
-        let views: [(ArrayView2<'_, u8>, ArrayView2<'_, u8>); 4] = [
-            (a.t(), b.t()),
-            (a.slice(s![..;2, ..;3]), b.slice(s![..;3, ..;2])),
-            (a.slice(s![..;-1, ..;-1]), b.slice(s![..;-1, ..;-1])),
-            (b.t(), a.t()),
-        ];
-        for (a, b) in views {
-            let job = Job {
-                a,
-                b,
-                format_a: format,
-                format_b: format,
-                accumulator: row.accumulator,
-                init: None,
-                blocks: None,
-                scale: Scale::None,
-                bias: None,
-                relu: false,
-                output: Conversion::native(FP32),
-            };
-            if job.validate().is_ok() {
-                checked += compare(&job, &mut engines, row.name);
+        for &a in LAYOUTS {
+            for &b in LAYOUTS {
+                let output = Conversion::native(FP32);
+                let pair = (format, format);
+                let shape = (21, 43, 75);
+                let case = Case::new(&mut random, shape, pair, Values::Finite, row, output);
+                let what = format!("seed {seed}: {} {a:?} x {b:?}", row.name);
+                elements += compare(&case.laid_out(a, b).job(), &mut engines, &what);
             }
         }
     }
-    assert!(checked > 0);
+    assert!(elements > 0);
+}
+
+/// Shapes that are shared out by rows, by columns, and not at all.
+#[test]
+fn gemm_one_to_eight_threads_vs_golden() {
+    let seed = 4;
+    println!("seed {seed}");
+    let mut random = Random(seed);
+    let mut engines = Engines::new(1..=8);
+    let format = Formats::default().get("e5m2").unwrap();
+    let mut elements = 0;
+    for row in ACCUMULATORS {
+        for shape in [(250, 9, 20), (3, 300, 20), (5, 7, 40)] {
+            for values in [Values::Finite, Values::RareSpecial] {
+                let output = Conversion::native(FP32);
+                let case = Case::new(&mut random, shape, (format, format), values, row, output);
+                let what = format!("seed {seed}: {} {shape:?}, {values:?}", row.name);
+                elements += compare(&case.job(), &mut engines, &what);
+            }
+        }
+    }
+    assert!(elements > 0);
 }

@@ -1,0 +1,165 @@
+//! The sums of a slab under any accumulator (numerics.md, section 4), and of blocks with scales.
+
+use ndarray::{ArrayView2, s};
+use quaver_contract::{Accumulator, Format};
+
+use crate::Isa;
+use crate::blocked::{BLOCK_K, Operands, multiply_add};
+use crate::decode::Decoder;
+use crate::dot;
+use crate::exact;
+use crate::scaled::{self, Factors, Partial, Rows};
+use crate::simple::{self, Rule};
+
+/// Rows and columns that are summed at a time where a sum is made of others.
+const PIECE_ROWS: usize = 126;
+const PIECE_COLS: usize = 256;
+
+/// How a slab's products are decoded and added up.
+pub(crate) struct Sums {
+    isa: Isa,
+    formats: (&'static Format, &'static Format),
+    decoders: (Decoder, Decoder),
+}
+
+impl Sums {
+    pub(crate) fn new(isa: Isa, format_a: &'static Format, format_b: &'static Format) -> Self {
+        Self {
+            isa,
+            formats: (format_a, format_b),
+            decoders: (Decoder::new(format_a), Decoder::new(format_b)),
+        }
+    }
+
+    /// Replaces the initial values in `sums` by the sums of section 4 of the contract.
+    ///
+    /// # Safety
+    /// `sums` is valid for the product's shape, with rows `stride` apart, and nothing else touches
+    /// it meanwhile.
+    pub(crate) unsafe fn run(
+        &self,
+        accumulator: &Accumulator,
+        a: ArrayView2<'_, u8>,
+        b: ArrayView2<'_, u8>,
+        sums: *mut f32,
+        stride: usize,
+    ) {
+        let simple = |rule| {
+            let decoders = (&self.decoders.0, &self.decoders.1);
+            // SAFETY: the caller's promise.
+            unsafe { simple::run(&rule, a, b, decoders, sums, stride) };
+        };
+        match accumulator {
+            Accumulator::Fp32 => {
+                // SAFETY: the caller's promise.
+                unsafe { multiply_add(self.isa, &self.operands(a, b), sums, stride) };
+            }
+            Accumulator::Fp32TowardZero => simple(Rule::TowardZero),
+            Accumulator::Tree { lanes } => simple(Rule::Tree(*lanes)),
+            Accumulator::Dot(dot) => {
+                let slab = dot::Slab {
+                    a,
+                    b,
+                    table_a: &dot::operands(self.formats.0, dot.exponent),
+                    table_b: &dot::operands(self.formats.1, dot.exponent),
+                };
+                // SAFETY: the caller's promise.
+                unsafe { dot::run(self.isa, dot, &slab, sums, stride) };
+            }
+            Accumulator::Exact => {
+                // SAFETY: the caller's promise.
+                unsafe { exact::run(self.isa, a, b, self.formats, sums, stride) };
+            }
+            Accumulator::Chunked { inner, every } => {
+                let promote = |_, partial: &Partial<'_>, sums: &Rows| {
+                    partial.rows().enumerate().for_each(|(m, row)| {
+                        for (sum, partial) in sums.row(m, row.len()).iter_mut().zip(row) {
+                            *sum += partial;
+                        }
+                    });
+                };
+                // SAFETY: the caller's promise.
+                unsafe { self.pieces(inner, *every, (a, b), sums, stride, promote) };
+            }
+        }
+    }
+
+    /// The same under rule 7.8, for operands with scales of blocks.
+    ///
+    /// # Safety
+    /// As [`Sums::run`].
+    pub(crate) unsafe fn scaled(
+        &self,
+        factors: &Factors<'_>,
+        accumulator: &Accumulator,
+        a: ArrayView2<'_, u8>,
+        b: ArrayView2<'_, u8>,
+        sums: *mut f32,
+        stride: usize,
+    ) {
+        if *accumulator == Accumulator::Fp32 && factors.length() <= BLOCK_K {
+            let operands = self.operands(a, b);
+            // SAFETY: the caller's promise.
+            return unsafe { scaled::multiply_add(self.isa, factors, &operands, sums, stride) };
+        }
+        let add = |(block, m, n): (usize, usize, usize), partial: &Partial<'_>, sums: &Rows| {
+            let mut of_rows = vec![0.0; partial.height()];
+            let mut of_cols = vec![0.0; partial.width];
+            factors.of_rows(block, m, &mut of_rows);
+            factors.of_cols(block, n, &mut of_cols);
+            scaled::add(self.isa, factors, &of_rows, &of_cols, partial, sums);
+        };
+        // SAFETY: the caller's promise.
+        unsafe { self.pieces(accumulator, factors.length(), (a, b), sums, stride, add) };
+    }
+
+    fn operands<'a>(&'a self, a: ArrayView2<'a, u8>, b: ArrayView2<'a, u8>) -> Operands<'a> {
+        Operands {
+            a,
+            b,
+            decoder_a: &self.decoders.0,
+            decoder_b: &self.decoders.1,
+        }
+    }
+
+    /// Sums every `length` terms from +0 and hands each part of them to `add`, with its number, its
+    /// first row and first column, and the place of its sums; numbers come in ascending order.
+    ///
+    /// # Safety
+    /// As [`Sums::run`].
+    unsafe fn pieces(
+        &self,
+        accumulator: &Accumulator,
+        length: usize,
+        (a, b): (ArrayView2<'_, u8>, ArrayView2<'_, u8>),
+        sums: *mut f32,
+        stride: usize,
+        add: impl Fn((usize, usize, usize), &Partial<'_>, &Rows),
+    ) {
+        let (rows, terms) = a.dim();
+        let cols = b.ncols();
+        for m in (0..rows).step_by(PIECE_ROWS) {
+            for n in (0..cols).step_by(PIECE_COLS) {
+                let (height, width) = (PIECE_ROWS.min(rows - m), PIECE_COLS.min(cols - n));
+                let mut sums_of_piece = vec![0f32; height * width];
+                for (index, k) in (0..terms).step_by(length).enumerate() {
+                    let end = terms.min(k + length);
+                    sums_of_piece.fill(0.0);
+                    let a = a.slice(s![m..m + height, k..end]);
+                    let b = b.slice(s![k..end, n..n + width]);
+                    // SAFETY: the piece has the shape; the slab's part is the caller's.
+                    let place = unsafe {
+                        self.run(accumulator, a, b, sums_of_piece.as_mut_ptr(), width);
+                        Rows::new(sums.add(m * stride + n), stride)
+                    };
+                    let partial = Partial {
+                        values: &sums_of_piece,
+                        width,
+                        stride: width,
+                    };
+                    add((index, m, n), &partial, &place);
+                }
+            }
+        }
+    }
+}
