@@ -5,7 +5,7 @@ use quaver_fast::Isa;
 use quaver_fast::decode::Decoder;
 use quaver_fast::encode::Encoder;
 
-use crate::{BenchError, Measurement, Options, pairs, seconds, start_peer};
+use crate::{Amount, BenchError, Measurement, Options, pairs, seconds, start_peer};
 
 const COUNT: usize = 1 << 24;
 
@@ -30,51 +30,49 @@ pub(crate) fn run(
     let mut copy = vec![0f32; COUNT];
     let (mut peer, python) = start_peer(options, 1)?;
     let peer_name = peer.ml_dtypes.clone();
-    let amount = (COUNT as f64 / 1e9, "Gvalue/s");
-    for &(name, dtype) in FORMATS {
-        let format = formats.get(name)?;
+    let amount = Amount::of(COUNT as f64 / 1e9, "Gvalue/s");
+    // A value is 4 bytes and a code is 1; a copy reads and writes 4.
+    let bytes = Amount {
+        ours: COUNT as f64 * 5.0 / 1e9,
+        peer: COUNT as f64 * 8.0 / 1e9,
+        unit: "GB/s",
+    };
+    for &(format_name, dtype) in FORMATS {
+        let format = formats.get(format_name)?;
         let encoder = Encoder::new(&Conversion::native(format))?;
         let decoder = Decoder::new(format);
-        let encode = |codes: &mut [u8]| {
-            seconds(|| {
-                encoder.slice(isa, &values, &[], codes);
-                Ok(())
-            })
-        };
-        report(pairs(
-            options,
-            format!("convert fp32 -> {name} of {COUNT} values"),
-            amount,
-            &peer_name,
-            || encode(&mut codes),
-            || peer.seconds(python, &format!("encode {COUNT} {dtype}")),
-        )?);
-        report(pairs(
-            options,
-            format!("convert {name} -> fp32 of {COUNT} values"),
-            amount,
-            &peer_name,
-            || {
+        encoder.slice(isa, &values, &[], &mut codes);
+        for operation in ["encode", "decode"] {
+            let name = match operation {
+                "encode" => format!("convert fp32 -> {format_name} of {COUNT} values"),
+                _ => format!("convert {format_name} -> fp32 of {COUNT} values"),
+            };
+            let mut ours = || {
                 seconds(|| {
-                    decoder.slice(isa, &codes, &mut back);
+                    match operation {
+                        "encode" => encoder.slice(isa, &values, &[], &mut codes),
+                        _ => decoder.slice(isa, &codes, &mut back),
+                    }
                     Ok(())
                 })
-            },
-            || peer.seconds(python, &format!("decode {COUNT} {dtype}")),
-        )?);
-        report(pairs(
-            options,
-            format!("convert fp32 -> {name} against a copy of the fp32 values"),
-            amount,
-            "memcpy",
-            || encode(&mut codes),
-            || {
-                seconds(|| {
-                    copy.copy_from_slice(&values);
-                    Ok(())
-                })
-            },
-        )?);
+            };
+            if options.takes(&name) {
+                let question = format!("{operation} {COUNT} {dtype}");
+                let theirs = || peer.seconds(python, &question);
+                let name = name.clone();
+                report(pairs(options, name, amount, &peer_name, &mut ours, theirs)?);
+            }
+            let name = format!("{name}, bytes");
+            if options.takes(&name) {
+                let theirs = || {
+                    seconds(|| {
+                        copy.copy_from_slice(&values);
+                        Ok(())
+                    })
+                };
+                report(pairs(options, name, bytes, "memcpy", ours, theirs)?);
+            }
+        }
     }
     Ok(())
 }

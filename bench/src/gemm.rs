@@ -1,13 +1,14 @@
 //! Matrix products on the fast engine against the machine's own sgemm.
 
 use ndarray::Array2;
-use quaver_contract::accumulator::{Groups, TABLE};
+use quaver_contract::accumulator::TABLE;
+use quaver_contract::block::Blocking;
 use quaver_contract::formats::FP32;
-use quaver_contract::{Accumulator, Conversion, Engine, Format, Formats, Job, Scale};
+use quaver_contract::{Accumulator, BlockScales, Conversion, Engine, Format, Formats, Job, Scale};
 use quaver_fast::encode::Encoder;
 use quaver_fast::{Fast, Isa};
 
-use crate::{BenchError, Measurement, Options, pairs, seconds, start_peer};
+use crate::{Amount, BenchError, Measurement, Options, pairs, seconds, start_peer};
 
 const CUBE: (usize, usize, usize) = (1024, 1024, 1024);
 /// M, N, K of the shapes on one and two threads.
@@ -67,30 +68,27 @@ fn engine(threads: usize) -> Result<Fast, BenchError> {
     Fast::new(threads).map_err(|error| BenchError::Threads(error.to_string()))
 }
 
+/// A job of that shape against sgemm.
 fn against_sgemm(
     options: &Options,
-    shape: (usize, usize, usize),
-    format: &'static Format,
-    (accumulator_name, accumulator): (&str, Accumulator),
+    name: String,
+    (m, n, k): (usize, usize, usize),
     threads: usize,
-) -> Result<Measurement, BenchError> {
-    let (m, n, k) = shape;
-    let operands = Operands::new(shape, format);
-    let job = operands.job(accumulator);
+    job: &Job<'_>,
+    report: &mut impl FnMut(Measurement),
+) -> Result<(), BenchError> {
     let mut fast = engine(threads)?;
     let (mut peer, python) = start_peer(options, threads)?;
     let peer_name = format!("sgemm of {}", peer.numpy);
-    pairs(
+    report(pairs(
         options,
-        format!(
-            "gemm {accumulator_name} {} {m}x{n}x{k} threads={threads}",
-            format.name
-        ),
-        ((m * n * k) as f64 / 1e9, "GMAC/s"),
+        name,
+        Amount::of((m * n * k) as f64 / 1e9, "GMAC/s"),
         &peer_name,
-        || seconds(|| Ok(fast.run(&job)?)),
+        || seconds(|| Ok(fast.run(job)?)),
         || peer.seconds(python, &format!("sgemm {m} {n} {k}")),
-    )
+    )?);
+    Ok(())
 }
 
 /// The `fp32` accumulator over shapes and threads.
@@ -101,40 +99,84 @@ pub(crate) fn shapes(
     let format = Formats::default().get("e4m3fn")?;
     for &shape in SHAPES {
         for threads in [1, 2] {
-            report(against_sgemm(
-                options,
-                shape,
-                format,
-                ("fp32", Accumulator::Fp32),
-                threads,
-            )?);
+            let (m, n, k) = shape;
+            let name = format!("gemm fp32 e4m3fn {m}x{n}x{k} threads={threads}");
+            if options.takes(&name) {
+                let operands = Operands::new(shape, format);
+                let job = operands.job(Accumulator::Fp32);
+                against_sgemm(options, name, shape, threads, &job, report)?;
+            }
         }
     }
     Ok(())
 }
 
-/// The accumulators that have vector kernels, on one thread.
+/// The other accumulators, on one thread.
 pub(crate) fn accumulators(
     options: &Options,
     report: &mut impl FnMut(Measurement),
 ) -> Result<(), BenchError> {
+    let (m, n, k) = CUBE;
     let formats = Formats::default();
-    let vectorised = |accumulator: &Accumulator| match accumulator {
-        Accumulator::Exact | Accumulator::Chunked { .. } => true,
-        Accumulator::Dot(dot) => dot.groups == Groups::One,
-        Accumulator::Fp32 | Accumulator::Fp32TowardZero | Accumulator::Tree { .. } => false,
-    };
-    for row in TABLE.iter().filter(|row| vectorised(&row.accumulator)) {
+    for row in TABLE {
         for format in ["e4m3fn", "e5m2"] {
-            let format = formats.get(format)?;
-            report(against_sgemm(
-                options,
-                CUBE,
-                format,
-                (row.name, row.accumulator),
-                1,
-            )?);
+            let name = format!("gemm {} {format} {m}x{n}x{k} threads=1", row.name);
+            if row.accumulator != Accumulator::Fp32 && options.takes(&name) {
+                let operands = Operands::new(CUBE, formats.get(format)?);
+                let job = operands.job(row.accumulator);
+                against_sgemm(options, name, CUBE, 1, &job, report)?;
+            }
         }
+    }
+    Ok(())
+}
+
+/// Operands with scales of blocks under the `fp32` accumulator, on one thread: element format, and
+/// blocks of A and of B.
+const BLOCKS: &[(&str, &str, &str)] = &[
+    ("e4m3fn", "mx:1x32", "mx:32x1"),
+    ("e2m1fn", "nvfp4:1x16", "nvfp4:16x1"),
+    ("e4m3fn", "fp32:1x128", "fp32:128x128"),
+];
+
+/// [`BLOCKS`] against sgemm.
+pub(crate) fn blocks(
+    options: &Options,
+    report: &mut impl FnMut(Measurement),
+) -> Result<(), BenchError> {
+    let (m, n, k) = CUBE;
+    for &(format, of_a, of_b) in BLOCKS {
+        let name = format!("gemm fp32 {format} {of_a} {of_b} {m}x{n}x{k} threads=1");
+        if !options.takes(&name) {
+            continue;
+        }
+        let (of_a, of_b) = (Blocking::get(of_a)?, Blocking::get(of_b)?);
+        let scale_format = of_a.scale_format();
+        // Scales around 1, different ones.
+        let codes: Vec<u32> = (1..=scale_format.code_mask().min(0x7f))
+            .filter(|&code| {
+                let value = f32::from_bits(quaver_fast::decode::decode(scale_format, code));
+                (0.01..100.0).contains(&value)
+            })
+            .chain(scale_format.name.eq("fp32").then_some(1.25f32.to_bits()))
+            .collect();
+        let scales = |shape: (usize, usize)| {
+            Array2::from_shape_fn(shape, |(i, j)| codes[(7 * i + j) % codes.len()])
+        };
+        let (a, b) = (scales(of_a.scales((m, k))), scales(of_b.scales((k, n))));
+        let operands = Operands::new(CUBE, Formats::default().get(format)?);
+        let job = Job {
+            blocks: Some(BlockScales {
+                length: of_a.cols,
+                format: scale_format,
+                rows: of_a.rows,
+                cols: of_b.cols,
+                a: a.view(),
+                b: b.view(),
+            }),
+            ..operands.job(Accumulator::Fp32)
+        };
+        against_sgemm(options, name, CUBE, 1, &job, report)?;
     }
     Ok(())
 }
@@ -145,6 +187,10 @@ pub(crate) fn quantise(
     report: &mut impl FnMut(Measurement),
 ) -> Result<(), BenchError> {
     let (m, n, k) = CUBE;
+    let name = format!("quantise then gemm fp32 e4m3fn {m}x{n}x{k} threads=1");
+    if !options.takes(&name) {
+        return Ok(());
+    }
     let format = Formats::default().get("e4m3fn")?;
     let operands = Operands::new(CUBE, format);
     let values = |codes: &Array2<u8>| {
@@ -163,8 +209,8 @@ pub(crate) fn quantise(
     let job = operands.job(Accumulator::Fp32);
     report(pairs(
         options,
-        format!("quantise then gemm fp32 e4m3fn {m}x{n}x{k} threads=1"),
-        ((m * n * k) as f64 / 1e9, "GMAC/s"),
+        name,
+        Amount::of((m * n * k) as f64 / 1e9, "GMAC/s"),
         "the same product of codes, alone",
         || {
             seconds(|| {

@@ -67,10 +67,12 @@ pub struct Options {
     pub python: PathBuf,
     /// Pairs of runs a figure; at least 5.
     pub pairs: usize,
+    /// Measures only what has this in its name; all when empty.
+    pub only: String,
 }
 
 /// The groups of benchmarks by name.
-pub const GROUPS: &[&str] = &["gemm", "accumulators", "quantise", "convert"];
+pub const GROUPS: &[&str] = &["gemm", "accumulators", "blocks", "quantise", "convert"];
 
 /// Measures groups of benchmarks (all of them when `names` is empty), telling `done` of each
 /// figure as it comes.
@@ -100,6 +102,7 @@ pub fn run(
         match *group {
             "gemm" => gemm::shapes(options, &mut report)?,
             "accumulators" => gemm::accumulators(options, &mut report)?,
+            "blocks" => gemm::blocks(options, &mut report)?,
             "quantise" => gemm::quantise(options, &mut report)?,
             _ => convert::run(options, &mut report)?,
         }
@@ -116,11 +119,30 @@ fn seconds<T>(work: impl FnOnce() -> Result<T, BenchError>) -> Result<f64, Bench
     Ok(seconds)
 }
 
-/// Alternates two timed runs and makes a measurement of `amount` per second.
+/// What one run of ours and one of the peer get done, in units that are counted per second.
+#[derive(Clone, Copy)]
+struct Amount {
+    ours: f64,
+    peer: f64,
+    unit: &'static str,
+}
+
+impl Amount {
+    /// The same for both.
+    fn of(amount: f64, unit: &'static str) -> Self {
+        Self {
+            ours: amount,
+            peer: amount,
+            unit,
+        }
+    }
+}
+
+/// Alternates two timed runs and makes a measurement of their amounts per second.
 fn pairs(
     options: &Options,
     name: String,
-    (amount, unit): (f64, &'static str),
+    amount: Amount,
     peer_name: &str,
     mut ours: impl FnMut() -> Result<f64, BenchError>,
     mut peer: impl FnMut() -> Result<f64, BenchError>,
@@ -132,14 +154,14 @@ fn pairs(
         let (our, peer) = (ours()?, peer()?);
         our_seconds.push(our);
         peer_seconds.push(peer);
-        ratios.push(peer / our);
+        ratios.push(amount.ours / our / (amount.peer / peer));
     }
     Ok(Measurement {
         name,
-        ours: amount / median(&mut our_seconds),
-        peer: amount / median(&mut peer_seconds),
+        ours: amount.ours / median(&mut our_seconds),
+        peer: amount.peer / median(&mut peer_seconds),
         peer_name: peer_name.to_owned(),
-        unit,
+        unit: amount.unit,
         ratio: median(&mut ratios),
     })
 }
@@ -151,6 +173,12 @@ fn median(values: &mut [f64]) -> f64 {
         values[middle]
     } else {
         (values[middle - 1] + values[middle]) / 2.0
+    }
+}
+
+impl Options {
+    fn takes(&self, name: &str) -> bool {
+        name.contains(&self.only)
     }
 }
 

@@ -26,10 +26,11 @@ def prepare(words):
         return lambda: np.matmul(a, b, out=out)
     count, dtype = int(words[1]), np.dtype(getattr(ml_dtypes, words[2]))
     values = (random.random(count, dtype=np.float32) - 0.5) * 100
-    if words[0] == "encode":
-        return lambda: values.astype(dtype)
     codes = values.astype(dtype)
-    return lambda: codes.astype(np.float32)
+    # Into memory that is there, as ours.
+    if words[0] == "encode":
+        return lambda: np.copyto(codes, values, casting="unsafe")
+    return lambda: np.copyto(values, codes)
 
 
 blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]

@@ -14,13 +14,17 @@ Every figure is measured in turn with its peer's, and the ratio is the median ov
 
 GROUPS:
   gemm          the fp32 accumulator over shapes, on one and two threads
-  accumulators  the other accumulators that have vector kernels
+  accumulators  the other accumulators
+  blocks        operands with scales of blocks
   quantise      FP32 operands quantised and multiplied, beside the product alone
-  convert       FP32 to FP8 and back
+  convert       FP32 to FP8 and back, and the share of a memcpy's bytes per second
+
+A group takes less than two minutes.
 
 EXAMPLES:
   quaver bench --python target/venv/bin/python
-  quaver bench convert gemm --python target/venv/bin/python --json";
+  quaver bench convert gemm --python target/venv/bin/python --json
+  quaver bench accumulators --only dot_gaudi3 --python target/venv/bin/python";
 
 /// Arguments of `quaver bench`.
 #[derive(Debug, Args)]
@@ -39,6 +43,10 @@ pub(crate) struct BenchArgs {
         value_parser = clap::value_parser!(u16).range(5..=1000))]
     pairs: u16,
 
+    /// Measures only figures whose name has this in it
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    only: String,
+
     /// Prints a JSON list of objects
     #[arg(long)]
     json: bool,
@@ -52,6 +60,7 @@ pub(crate) fn run(args: &BenchArgs) -> Result<(), CliError> {
     let options = Options {
         python: args.python.clone(),
         pairs: args.pairs.into(),
+        only: args.only.clone(),
     };
     let line = |m: &Measurement| {
         // The list is printed once it is whole.
