@@ -10,7 +10,7 @@ use crate::Isa;
 use crate::blocked::{BLOCK_M, BLOCK_N, Operands, Tile, Tiles, for_each_tile};
 use crate::decode::Decoder;
 use crate::isa::for_each_isa;
-use crate::kernel::Element;
+use crate::kernel::{self, Element, TileScales};
 
 /// Most values of a kernel's tile.
 const TILE: usize = 14 * 32;
@@ -291,6 +291,37 @@ impl Tiles<f32> for ScaledTiles<'_, '_> {
     unsafe fn tile(&mut self, tile: &Tile<f32>) {
         let length = self.factors.length();
         let tile_cols = self.b.tile;
+        let narrow = |block| {
+            let (_, bounds_a) = self.a.panel(block, tile.packed.0);
+            let (_, bounds_b) = self.b.panel(block, tile.packed.1);
+            self.factors.narrow(bounds_a, bounds_b)
+        };
+        if (0..tile.depth.div_ceil(length)).all(narrow) {
+            let scales = TileScales {
+                a: self.a.panel(0, tile.packed.0).0.as_ptr(),
+                b: self.b.panel(0, tile.packed.1).0.as_ptr(),
+                strides: (self.a.extent, self.b.extent),
+            };
+            // SAFETY: the panels and the scales hold the tile's terms; the tile lies inside the
+            // sums, which is the promise of `multiply_add`'s caller.
+            let done = unsafe {
+                let (row, col) = tile.place;
+                kernel::scaled(
+                    self.isa,
+                    tile.rows,
+                    tile.cols,
+                    (tile.depth, length),
+                    tile.a,
+                    tile.b,
+                    self.sums.add(row * self.stride + col),
+                    self.stride,
+                    scales,
+                )
+            };
+            if done {
+                return;
+            }
+        }
         let mut values = [0.0; TILE];
         for (block, k) in (0..tile.depth).step_by(length).enumerate() {
             let (a, bounds_a) = self.a.panel(block, tile.packed.0);

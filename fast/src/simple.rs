@@ -7,8 +7,6 @@ use crate::decode::Decoder;
 
 /// How one element takes its products.
 pub(crate) enum Rule {
-    /// numerics.md 4.1, toward zero.
-    TowardZero,
     /// numerics.md 4.2, blocks of that many lanes.
     Tree(usize),
 }
@@ -40,9 +38,6 @@ pub(crate) unsafe fn run(
                 *product = a * b;
             }
             *sum = match rule {
-                Rule::TowardZero => products
-                    .iter()
-                    .fold(*sum, |sum, &p| add_toward_zero(sum, p)),
                 Rule::Tree(lanes) => products
                     .chunks_mut(*lanes)
                     .fold(*sum, |sum, block| sum + tree(block)),
@@ -64,26 +59,4 @@ fn tree(block: &mut [f32]) -> f32 {
         count = count.div_ceil(2);
     }
     block[0]
-}
-
-/// `a + b` toward zero: the nearest sum, moved one place when it went too far.
-fn add_toward_zero(a: f32, b: f32) -> f32 {
-    let sum = a + b;
-    if !sum.is_finite() {
-        let overflowed = a.is_finite() && b.is_finite();
-        return if overflowed {
-            f32::MAX.copysign(sum)
-        } else {
-            sum
-        };
-    }
-    // The error of a binary32 sum is exact (Knuth, TAOCP 2, 4.2.2, theorem B).
-    let b_part = sum - a;
-    let error = (a - (sum - b_part)) + (b - b_part);
-    let too_far = error != 0.0 && (error > 0.0) != (sum > 0.0);
-    if too_far {
-        f32::from_bits(sum.to_bits() - 1)
-    } else {
-        sum
-    }
 }

@@ -8,6 +8,7 @@ use crate::blocked::{BLOCK_K, Operands, multiply_add};
 use crate::decode::Decoder;
 use crate::dot;
 use crate::exact;
+use crate::kernel::TowardZero;
 use crate::scaled::{self, Factors, Partial, Rows};
 use crate::simple::{self, Rule};
 
@@ -54,7 +55,11 @@ impl Sums {
                 // SAFETY: the caller's promise.
                 unsafe { multiply_add(self.isa, &self.operands(a, b), sums, stride) };
             }
-            Accumulator::Fp32TowardZero => simple(Rule::TowardZero),
+            Accumulator::Fp32TowardZero => {
+                let sums = sums.cast::<TowardZero>();
+                // SAFETY: the caller's promise.
+                unsafe { multiply_add(self.isa, &self.operands(a, b), sums, stride) };
+            }
             Accumulator::Tree { lanes } => simple(Rule::Tree(*lanes)),
             Accumulator::Dot(dot) => {
                 let slab = dot::Slab {

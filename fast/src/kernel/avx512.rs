@@ -62,6 +62,18 @@ tile!(
     _mm512_mask_storeu_ps
 );
 tile!(
+    tile_toward_zero,
+    f32,
+    16,
+    u16,
+    _mm512_setzero_ps,
+    _mm512_loadu_ps,
+    _mm512_maskz_loadu_ps,
+    _mm512_set1_ps,
+    multiply_add_toward_zero,
+    _mm512_mask_storeu_ps
+);
+tile!(
     tile_f64,
     f64,
     8,
@@ -73,3 +85,69 @@ tile!(
     _mm512_fmadd_pd,
     _mm512_mask_storeu_pd
 );
+
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
+fn multiply_add_toward_zero(a: __m512, b: __m512, c: __m512) -> __m512 {
+    _mm512_fmadd_round_ps::<{ _MM_FROUND_TO_ZERO | _MM_FROUND_NO_EXC }>(a, b, c)
+}
+
+/// Sums of blocks with scales, added to a tile: `c += (scales_a * scales_b) * sum`, rounded at each
+/// of the three steps, block by block. `cols` is at most 32.
+///
+/// # Safety
+/// As [`super::Element::run`], and `scales` has values for the tile in all blocks.
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
+pub(super) unsafe fn scaled<const ROWS: usize>(
+    (k, length): (usize, usize),
+    mut a: *const f32,
+    mut b: *const f32,
+    c: *mut f32,
+    stride: usize,
+    cols: usize,
+    scales: super::TileScales,
+) {
+    let mask = u32::MAX >> (32 - cols);
+    let (low, high) = (mask as u16, (mask >> 16) as u16);
+    let super::TileScales {
+        a: mut scales_a,
+        b: mut scales_b,
+        strides,
+    } = scales;
+    let mut left = k;
+    while left > 0 {
+        let depth = length.min(left);
+        left -= depth;
+        let mut sums = [[_mm512_setzero_ps(); 2]; ROWS];
+        // SAFETY: masked lanes are not touched; the rest is inside the tile, the panels and the
+        // scales.
+        unsafe {
+            for _ in 0..depth {
+                let b0 = _mm512_loadu_ps(b);
+                let b1 = _mm512_loadu_ps(b.add(16));
+                for (row, sum) in sums.iter_mut().enumerate() {
+                    let a = _mm512_set1_ps(*a.add(row));
+                    sum[0] = _mm512_fmadd_ps(a, b0, sum[0]);
+                    sum[1] = _mm512_fmadd_ps(a, b1, sum[1]);
+                }
+                a = a.add(ROWS);
+                b = b.add(32);
+            }
+            let b0 = _mm512_loadu_ps(scales_b);
+            let b1 = _mm512_loadu_ps(scales_b.add(16));
+            for (row, sum) in sums.iter().enumerate() {
+                let c = c.add(row * stride);
+                let a = _mm512_set1_ps(*scales_a.add(row));
+                let before = _mm512_maskz_loadu_ps(low, c);
+                let scaled = _mm512_mul_ps(_mm512_mul_ps(a, b0), sum[0]);
+                _mm512_mask_storeu_ps(c, low, _mm512_add_ps(before, scaled));
+                let c = c.wrapping_add(16);
+                let before = _mm512_maskz_loadu_ps(high, c);
+                let scaled = _mm512_mul_ps(_mm512_mul_ps(a, b1), sum[1]);
+                _mm512_mask_storeu_ps(c, high, _mm512_add_ps(before, scaled));
+            }
+            scales_a = scales_a.add(strides.0);
+            scales_b = scales_b.add(strides.1);
+        }
+    }
+}

@@ -10,6 +10,9 @@ mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 mod portable;
+mod toward_zero;
+
+pub(crate) use toward_zero::TowardZero;
 
 use crate::Isa;
 use crate::aligned::{Aligned, Plain};
@@ -59,6 +62,51 @@ macro_rules! with_rows {
             rows => unreachable!("a tile of {rows} rows"),
         }
     };
+}
+
+use with_rows;
+
+/// Scales of a tile's rows and of its columns, and from one block's to the next one's.
+#[derive(Clone, Copy)]
+pub(crate) struct TileScales {
+    pub(crate) a: *const f32,
+    pub(crate) b: *const f32,
+    pub(crate) strides: (usize, usize),
+}
+
+/// Adds a tile's blocks of `length` terms with their scales, each block's factor being the binary32
+/// product of its two scales. `false` where there is no such kernel, and nothing was done.
+///
+/// # Safety
+/// As [`Element::run`], and `scales` has values for the whole tile and all blocks.
+#[allow(
+    clippy::too_many_arguments,
+    reason = "the operands of a matrix product"
+)]
+pub(crate) unsafe fn scaled(
+    isa: Isa,
+    rows: usize,
+    cols: usize,
+    (k, length): (usize, usize),
+    a: *const f32,
+    b: *const f32,
+    c: *mut f32,
+    stride: usize,
+    scales: TileScales,
+) -> bool {
+    #[cfg(target_arch = "x86_64")]
+    if isa == Isa::Avx512 {
+        with_rows!(
+            rows,
+            [1 2 3 4 5 6 7 8 9 10 11 12 13 14],
+            avx512,
+            scaled,
+            ((k, length), a, b, c, stride, cols, scales)
+        );
+        return true;
+    }
+    let _ = (isa, rows, cols, k, length, a, b, c, stride, scales);
+    false
 }
 
 macro_rules! element {

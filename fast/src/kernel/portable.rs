@@ -9,6 +9,7 @@ pub(super) const COLS: usize = 8;
 ///
 /// # Safety
 /// As [`super::Element::run`].
+#[inline(always)]
 unsafe fn tile<const ROWS: usize, T>(
     k: usize,
     a: *const T,
@@ -54,6 +55,7 @@ macro_rules! tile {
     ($name:ident, $float:ty) => {
         /// # Safety
         /// As [`super::Element::run`].
+        #[inline(always)]
         pub(super) unsafe fn $name<const ROWS: usize>(
             k: usize,
             a: *const $float,
@@ -70,3 +72,4 @@ macro_rules! tile {
 
 tile!(tile_f32, f32);
 tile!(tile_f64, f64);
+tile!(tile_toward_zero, super::TowardZero);
