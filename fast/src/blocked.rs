@@ -13,13 +13,14 @@ use crate::pack::{pack_a, pack_b, panel_stride};
 /// Terms of K that a packed block holds: a panel of B stays in the first-level cache.
 pub(crate) const BLOCK_K: usize = 256;
 /// Rows of A in a packed block, which stays in the second-level cache; a multiple of every tile.
-pub(crate) const BLOCK_M: usize = 168;
+const BLOCK_M: usize = 168;
 /// Columns of B in a packed block.
-pub(crate) const BLOCK_N: usize = 1024;
-/// Below this many rows a block of B is read once or twice, so it is kept small and its reads
-/// sequential.
+const BLOCK_N: usize = 1024;
+/// Below this many rows a block of B is read once or twice, so it is kept flat: its codes are read
+/// as they lie in memory, in long runs.
 const FEW_ROWS: usize = 48;
-const FEW_ROWS_BLOCK_K: usize = 32;
+const FEW_ROWS_BLOCK_K: usize = 16;
+const FEW_ROWS_BLOCK_N: usize = 4096;
 
 /// Codes of A and of B, and how to decode them.
 #[derive(Clone, Copy)]
@@ -122,15 +123,15 @@ pub(crate) unsafe fn for_each_tile<T: Element>(
         return;
     }
     let (tile_rows, tile_cols) = T::tile(isa);
-    let block_k = if rows <= FEW_ROWS {
-        FEW_ROWS_BLOCK_K
+    let (block_k, block_n) = if rows <= FEW_ROWS {
+        (FEW_ROWS_BLOCK_K, FEW_ROWS_BLOCK_N)
     } else {
-        BLOCK_K
+        (BLOCK_K, BLOCK_N)
     };
     let multiple = tiles.multiple();
     let block_k = (block_k / multiple).max(1) * multiple;
     let block_k = block_k.min(terms);
-    let block_n = cols.min(BLOCK_N).next_multiple_of(tile_cols);
+    let block_n = cols.min(block_n).next_multiple_of(tile_cols);
     let block_m = rows.min(BLOCK_M / tile_rows * tile_rows);
     let mut packed_a = Aligned::<f32>::zeros(block_m * block_k);
     let mut packed_b =

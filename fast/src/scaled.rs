@@ -7,7 +7,7 @@ use quaver_contract::BlockScales;
 use quaver_contract::formats::FP32;
 
 use crate::Isa;
-use crate::blocked::{BLOCK_M, BLOCK_N, Operands, Tile, Tiles, for_each_tile};
+use crate::blocked::{Operands, Tile, Tiles, for_each_tile};
 use crate::decode::Decoder;
 use crate::isa::for_each_isa;
 use crate::kernel::{self, Element, TileScales};
@@ -208,8 +208,8 @@ pub(crate) unsafe fn multiply_add(
         factors,
         sums,
         stride,
-        a: Panels::new(<f32 as Element>::tile(isa).0, BLOCK_M),
-        b: Panels::new(<f32 as Element>::tile(isa).1, BLOCK_N),
+        a: Panels::new(<f32 as Element>::tile(isa).0),
+        b: Panels::new(<f32 as Element>::tile(isa).1),
     };
     // SAFETY: the caller's promise.
     unsafe { for_each_tile(isa, operands, &mut tiles) };
@@ -219,23 +219,24 @@ pub(crate) unsafe fn multiply_add(
 struct Panels {
     /// Rows or columns of a panel.
     tile: usize,
-    /// Elements a block.
+    /// Elements a block, whole panels.
     extent: usize,
     values: Vec<f32>,
     bounds: Vec<Bounds>,
 }
 
 impl Panels {
-    fn new(tile: usize, extent: usize) -> Self {
+    fn new(tile: usize) -> Self {
         Self {
             tile,
-            extent: extent.next_multiple_of(tile),
+            extent: 0,
             values: Vec::new(),
             bounds: Vec::new(),
         }
     }
 
     fn fill(&mut self, blocks: Range<usize>, len: usize, spread: impl Fn(usize, &mut [f32])) {
+        self.extent = len.next_multiple_of(self.tile);
         self.values.resize(blocks.len() * self.extent, 0.0);
         self.bounds.clear();
         for (block, values) in blocks.zip(self.values.chunks_exact_mut(self.extent)) {

@@ -1,16 +1,17 @@
-//! 32 columns of a row at once, for finite operands.
+//! 32 columns of some rows at once, for finite operands.
 //!
-//! Truncation is an addition: with `M` a column's largest exponent and `C = 2^(M - F + 52)`, a sum
-//! that starts at C and is rounded toward zero adds every positive term truncated to a multiple of
-//! `2^(M-F)`, the unit in the last place of [C, 2C). Positive and negative terms are summed apart,
-//! as magnitudes; both sums and their difference are exact.
+//! With M the largest exponent of a row and a column, a product in units of `2^(M-F)` is the
+//! binary32 number `a * (b * 2^(F-M))`: exact, unless it is far below one unit. Its conversion to an
+//! integer truncates toward zero, and 32-bit integers add the terms exactly. [`finish`] makes a
+//! binary32 number of the sum.
 
 use std::arch::x86_64::*;
 
 use ndarray::s;
-use quaver_contract::accumulator::{Addend, Dot, DotOutput, Groups};
+use quaver_contract::accumulator::{Addend, Dot, Groups};
 
-use super::{Slab, ZERO};
+use super::finish::{self, Sum};
+use super::{Operand, Slab, ZERO};
 use crate::Isa;
 use crate::aligned::Aligned;
 use crate::decode::Decoder;
@@ -26,37 +27,57 @@ const BLOCK_K: usize = 512;
 const ZERO_EXPONENT: i8 = i8::MIN;
 /// Least sum of two exponents that are not zero's.
 const LEAST: i32 = -64;
-const TOWARD_ZERO: i32 = _MM_FROUND_TO_ZERO | _MM_FROUND_NO_EXC;
 
-/// Whether the kernel can do it: one group, terms within binary64, exponents within 8 bits.
-pub(super) fn fits(dot: &Dot, slab: &Slab<'_>) -> bool {
-    let within = |table: &[super::Operand; 256]| {
-        table
-            .iter()
-            .filter(|operand| operand.exponent != ZERO)
-            .all(|operand| (-32..=60).contains(&operand.exponent))
-    };
-    dot.groups == Groups::One
-        && !matches!(dot.addend, Addend::LateFloored { .. })
-        // 2^(F+2) a term, at most 65 of them, below 2^52.
-        && dot.fraction_bits <= 40
-        && dot.lanes <= 64
-        && within(slab.table_a)
-        && within(slab.table_b)
+/// Products that a 32-bit sum holds, each below `2^(F+2)` units, and the addend below `2^(F+1)`.
+fn capacity(dot: &Dot) -> usize {
+    let addend = u32::from(dot.addend == Addend::Early) << (dot.fraction_bits + 1);
+    (((1 << 31) - addend) >> (dot.fraction_bits + 2)) as usize
 }
 
-/// A's block: rows of magnitudes, of choices between the two halves of B, and of exponents.
+/// What the kernel knows of a slab's products.
+struct Plan<'a> {
+    dot: &'a Dot,
+    /// Products of a group that are added in 32 bits before the sum moves on.
+    capacity: usize,
+    /// Exponent field of the most units that a number is, `2^(F-M)`: where there are no products
+    /// and M is less, more units could take a value of B beyond binary32.
+    finest: i32,
+}
+
+impl<'a> Plan<'a> {
+    /// `None` for what the kernel cannot do: sums too long for 32 bits in parts, exponents for 8.
+    fn new(dot: &'a Dot, slab: &Slab<'_>) -> Option<Self> {
+        let exponents = |operands: &[Operand; 256]| {
+            let all = || operands.iter().map(|o| o.exponent).filter(|&e| e != ZERO);
+            (all().min().unwrap_or(0), all().max().unwrap_or(0))
+        };
+        let (least_a, largest_a) = exponents(slab.table_a);
+        let (least_b, largest_b) = exponents(slab.table_b);
+        let (least, largest) = (least_a.min(least_b), largest_a.max(largest_b));
+        let fraction_bits = dot.fraction_bits.cast_signed();
+        if fraction_bits > 27 || least < -32 || largest > 60 {
+            return None;
+        }
+        let power = fraction_bits - (least_a + least_b);
+        // Both groups' sums are added in 32 bits.
+        let groups_fit = dot.groups == Groups::One || dot.lanes <= capacity(dot);
+        (power.max(power + largest_b) < 126 && groups_fit).then(|| Self {
+            dot,
+            capacity: capacity(dot),
+            finest: power.max(0) + 127,
+        })
+    }
+}
+
+/// A's block: rows of values and of exponents.
 struct PackedA {
-    magnitudes: Vec<f64>,
-    /// Offset, within a row of packed B, of the values that make positive products.
-    positive: Vec<u8>,
+    values: Vec<f32>,
     exponents: Vec<i8>,
 }
 
-/// B's chunk, for each k: 32 values that are positive or 0, 32 magnitudes of those that are
-/// negative or 0; and 32 exponents.
+/// B's chunk: for each k, 32 values and 32 exponents.
 struct PackedB {
-    values: Aligned<f64>,
+    values: Aligned<f32>,
     exponents: Vec<[i8; COLS]>,
 }
 
@@ -68,24 +89,26 @@ fn narrow(exponent: i32) -> i8 {
     }
 }
 
-/// See [`super::run`].
+/// See [`super::run`]. `false` for what the kernel cannot do, and nothing was done.
 ///
 /// # Safety
 /// As [`super::run`]; the machine has AVX-512 F, BW, DQ and VL.
-pub(super) unsafe fn run(dot: &Dot, slab: &Slab<'_>, sums: *mut f32, stride: usize) {
+pub(super) unsafe fn run(dot: &Dot, slab: &Slab<'_>, sums: *mut f32, stride: usize) -> bool {
+    let Some(plan) = Plan::new(dot, slab) else {
+        return false;
+    };
     let (rows, terms) = slab.a.dim();
     let cols = slab.b.ncols();
     let block_k = BLOCK_K / dot.lanes * dot.lanes;
     let depth_limit = block_k.min(terms);
     let mut a = PackedA {
-        magnitudes: vec![0.0; BLOCK_ROWS * depth_limit],
-        positive: vec![0; BLOCK_ROWS * depth_limit],
+        values: vec![0.0; BLOCK_ROWS * depth_limit],
         exponents: vec![0; BLOCK_ROWS * depth_limit],
     };
     let decoder_b = Decoder::from_values(slab.table_b.map(|operand| operand.value as f32));
     let exponents_b = slab.table_b.map(|operand| narrow(operand.exponent));
     let mut b = PackedB {
-        values: Aligned::zeros(2 * COLS * dot.lanes),
+        values: Aligned::zeros(COLS * dot.lanes),
         exponents: vec![[0; COLS]; dot.lanes],
     };
     for m0 in (0..rows).step_by(BLOCK_ROWS) {
@@ -95,10 +118,8 @@ pub(super) unsafe fn run(dot: &Dot, slab: &Slab<'_>, sums: *mut f32, stride: usi
             for m in 0..height {
                 for k in 0..depth {
                     let operand = slab.table_a[usize::from(slab.a[(m0 + m, k0 + k)])];
-                    let index = m * depth + k;
-                    a.magnitudes[index] = operand.value.abs();
-                    a.positive[index] = COLS as u8 * u8::from(operand.value < 0.0);
-                    a.exponents[index] = narrow(operand.exponent);
+                    a.values[m * depth + k] = operand.value as f32;
+                    a.exponents[m * depth + k] = narrow(operand.exponent);
                 }
             }
             for n0 in (0..cols).step_by(COLS) {
@@ -117,220 +138,231 @@ pub(super) unsafe fn run(dot: &Dot, slab: &Slab<'_>, sums: *mut f32, stride: usi
                                 }
                             }
                         }
-                        let mut values = [0f32; COLS];
-                        decoder_b.chunks(Isa::Avx512, &[codes], &mut values, COLS);
-                        // SAFETY: the caller's promise.
-                        unsafe { split_signs(&values, row_mut(&mut b.values, k)) };
+                        let values = &mut b.values[k * COLS..][..COLS];
+                        decoder_b.chunks(Isa::Avx512, &[codes], values, COLS);
                         for (exponent, code) in b.exponents[k].iter_mut().zip(codes) {
                             *exponent = exponents_b[usize::from(code)];
                         }
                     }
-                    for m in 0..height {
-                        let first = m * depth + k1;
-                        // SAFETY: the packed block holds the row's terms; the sums are inside the
-                        // slab and masked to its width.
-                        unsafe {
-                            block(
-                                dot,
-                                &a.magnitudes[first..first + lanes],
-                                &a.positive[first..first + lanes],
-                                &a.exponents[first..first + lanes],
-                                &b,
-                                sums.add((m0 + m) * stride + n0),
-                                u32::MAX >> (COLS - width),
-                            );
+                    let place = Place {
+                        // SAFETY: inside the slab.
+                        sums: unsafe { sums.add(m0 * stride + n0) },
+                        stride,
+                        mask: u32::MAX >> (COLS - width),
+                    };
+                    // SAFETY: the packed block holds the rows' terms; the sums are inside the slab
+                    // and masked to its width.
+                    unsafe {
+                        match dot.groups {
+                            Groups::One => {
+                                chunk::<1>(&plan, &a, (depth, k1, lanes), height, &b, &place)
+                            }
+                            Groups::EvenOdd => {
+                                chunk::<2>(&plan, &a, (depth, k1, lanes), height, &b, &place);
+                            }
                         }
                     }
                 }
             }
         }
     }
+    true
 }
 
-/// A row of packed B.
-fn row_mut(values: &mut [f64], k: usize) -> &mut [f64] {
-    &mut values[k * 2 * COLS..][..2 * COLS]
+/// Where a chunk's sums are.
+struct Place {
+    sums: *mut f32,
+    stride: usize,
+    /// The columns that there are.
+    mask: u32,
 }
 
-/// Values into those that are positive or 0, and the magnitudes of those that are negative or 0.
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
-fn split_signs(values: &[f32; COLS], halves: &mut [f64]) {
-    assert_eq!(halves.len(), 2 * COLS, "room for both halves");
-    let zero = _mm512_setzero_pd();
-    for j in 0..4 {
-        // SAFETY: 32 values are read and 64 written.
-        unsafe {
-            let value = _mm512_cvtps_pd(_mm256_loadu_ps(values.as_ptr().add(8 * j)));
-            let negated = _mm512_sub_pd(zero, value);
-            _mm512_storeu_pd(halves.as_mut_ptr().add(8 * j), _mm512_max_pd(value, zero));
-            _mm512_storeu_pd(
-                halves.as_mut_ptr().add(COLS + 8 * j),
-                _mm512_max_pd(negated, zero),
-            );
-        }
-    }
-}
-
-/// One block of one row.
+/// One block of all rows.
 ///
 /// # Safety
-/// `sums` is valid where `mask` is set. The machine has the instructions.
+/// `place` is valid for `height` rows. The machine has the instructions.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
-unsafe fn block(
-    dot: &Dot,
-    magnitudes: &[f64],
-    positive: &[u8],
-    exponents: &[i8],
+unsafe fn chunk<const GROUPS: usize>(
+    plan: &Plan<'_>,
+    a: &PackedA,
+    (depth, first, lanes): (usize, usize, usize),
+    height: usize,
     b: &PackedB,
+    place: &Place,
+) {
+    let row = |m: usize| {
+        let at = m * depth + first;
+        Row {
+            values: &a.values[at..at + lanes],
+            exponents: &a.exponents[at..at + lanes],
+            // SAFETY: inside the chunk.
+            sums: unsafe { place.sums.add(m * place.stride) },
+        }
+    };
+    let mut m = 0;
+    // SAFETY: the caller's promise.
+    unsafe {
+        while m + 2 <= height {
+            block::<2, GROUPS>(plan, [row(m), row(m + 1)], b, place.mask);
+            m += 2;
+        }
+        if m < height {
+            block::<1, GROUPS>(plan, [row(m)], b, place.mask);
+        }
+    }
+}
+
+/// A row's terms of one block, and its sums.
+#[derive(Clone, Copy)]
+struct Row<'a> {
+    values: &'a [f32],
+    exponents: &'a [i8],
     sums: *mut f32,
+}
+
+/// One block of some rows.
+///
+/// # Safety
+/// The rows' sums are valid where `mask` is set. The machine has the instructions.
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
+unsafe fn block<const ROWS: usize, const GROUPS: usize>(
+    plan: &Plan<'_>,
+    rows: [Row<'_>; ROWS],
+    b: &PackedB,
     mask: u32,
 ) {
-    // The largest exponent of each column.
-    let mut largest = _mm256_set1_epi8(i8::MIN);
-    for (&exponent, row) in exponents.iter().zip(&b.exponents) {
-        // SAFETY: a row is 32 bytes.
-        let row = unsafe { _mm256_loadu_si256(row.as_ptr().cast()) };
-        largest = _mm256_max_epi8(largest, _mm256_adds_epi8(_mm256_set1_epi8(exponent), row));
-    }
-    let mut quarters = [_mm256_setzero_si256(); 4];
-    let mut sums_f32 = [_mm256_setzero_ps(); 4];
-    let mut start = [_mm512_setzero_pd(); 4];
-    let halves = [
-        _mm256_castsi256_si128(largest),
-        _mm256_extracti128_si256::<1>(largest),
-    ];
-    let floor = _mm256_set1_epi32(dot.exponent_floor);
+    let dot = plan.dot;
+    let lanes = rows[0].values.len();
     let early = dot.addend == Addend::Early;
-    for j in 0..4 {
-        // SAFETY: masked.
-        let mut sum =
-            unsafe { _mm256_maskz_loadu_ps((mask >> (8 * j)) as u8, sums.wrapping_add(8 * j)) };
-        let magnitude_mask = _mm256_set1_epi32(0x7fff_ffff);
-        if dot.flush_subnormals {
-            let magnitude = _mm256_and_si256(_mm256_castps_si256(sum), magnitude_mask);
-            let small = _mm256_cmplt_epi32_mask(magnitude, _mm256_set1_epi32(0x0080_0000));
-            let bits = _mm256_mask_andnot_epi32(
-                _mm256_castps_si256(sum),
-                small,
-                magnitude_mask,
-                _mm256_castps_si256(sum),
-            );
-            sum = _mm256_castsi256_ps(bits);
-        }
-        sums_f32[j] = sum;
-        let half = halves[j / 2];
-        let quarter = if j % 2 == 0 {
-            half
-        } else {
-            _mm_srli_si128::<8>(half)
-        };
-        let exponent = _mm256_cvtepi8_epi32(quarter);
-        let none = _mm256_cmplt_epi32_mask(exponent, _mm256_set1_epi32(LEAST));
-        let mut exponent = _mm256_mask_mov_epi32(exponent, none, floor);
-        if early {
-            let bits = _mm256_and_si256(_mm256_castps_si256(sum), magnitude_mask);
-            let field = _mm256_max_epi32(_mm256_srli_epi32::<23>(bits), _mm256_set1_epi32(1));
-            let of_sum = _mm256_sub_epi32(field, _mm256_set1_epi32(127));
-            let zero = _mm256_testn_epi32_mask(bits, bits);
-            let of_sum = _mm256_mask_mov_epi32(of_sum, zero, floor);
-            exponent = _mm256_max_epi32(exponent, of_sum);
-        }
-        exponent = _mm256_max_epi32(exponent, floor);
-        quarters[j] = exponent;
-        // C = 2^(M - F + 52).
-        let field = _mm256_add_epi32(
-            exponent,
-            _mm256_set1_epi32(52 + 1023 - dot.fraction_bits.cast_signed()),
-        );
-        start[j] = _mm512_castsi512_pd(_mm512_slli_epi64::<52>(_mm512_cvtepi32_epi64(field)));
-    }
-    let mut plus = start;
-    let mut minus = start;
-    if early {
-        for j in 0..4 {
-            let sum = _mm512_cvtps_pd(sums_f32[j]);
-            let zero = _mm512_setzero_pd();
-            plus[j] = _mm512_add_round_pd::<TOWARD_ZERO>(plus[j], _mm512_max_pd(sum, zero));
-            let negated = _mm512_sub_pd(zero, sum);
-            minus[j] = _mm512_add_round_pd::<TOWARD_ZERO>(minus[j], _mm512_max_pd(negated, zero));
+    let halves = [mask as u16, (mask >> 16) as u16];
+
+    // The largest exponent of each column.
+    let mut largest = [[_mm256_set1_epi8(i8::MIN); GROUPS]; ROWS];
+    for k in 0..lanes {
+        // SAFETY: a row is 32 bytes.
+        let of_b = unsafe { _mm256_loadu_si256(b.exponents[k].as_ptr().cast()) };
+        for (row, largest) in rows.iter().zip(&mut largest) {
+            let sum = _mm256_adds_epi8(_mm256_set1_epi8(row.exponents[k]), of_b);
+            largest[k % GROUPS] = _mm256_max_epi8(largest[k % GROUPS], sum);
         }
     }
-    for ((&magnitude, &positive), row) in magnitudes
-        .iter()
-        .zip(positive)
-        .zip(b.values.chunks_exact(2 * COLS))
-    {
-        let a = _mm512_set1_pd(magnitude);
-        // SAFETY: the offset is 0 or 32, and a row has 64 values.
-        unsafe {
-            let first = row.as_ptr().add(usize::from(positive));
-            let second = row.as_ptr().add(COLS - usize::from(positive));
-            for j in 0..4 {
-                let x = _mm512_loadu_pd(first.add(8 * j));
-                let y = _mm512_loadu_pd(second.add(8 * j));
-                plus[j] = _mm512_fmadd_round_pd::<TOWARD_ZERO>(a, x, plus[j]);
-                minus[j] = _mm512_fmadd_round_pd::<TOWARD_ZERO>(a, y, minus[j]);
+
+    let floor = _mm512_set1_epi32(dot.exponent_floor);
+    let fraction_bits = _mm512_set1_epi32(dot.fraction_bits.cast_signed());
+    let finest = _mm512_set1_epi32(plan.finest);
+    let mut before = [[_mm512_setzero_ps(); 2]; ROWS];
+    let mut exponents = [[[floor; 2]; GROUPS]; ROWS];
+    let mut scales = [[[_mm512_setzero_ps(); 2]; GROUPS]; ROWS];
+    for row in 0..ROWS {
+        for j in 0..2 {
+            // SAFETY: masked.
+            let sum =
+                unsafe { _mm512_maskz_loadu_ps(halves[j], rows[row].sums.wrapping_add(16 * j)) };
+            let sum = if dot.flush_subnormals {
+                finish::flush(sum)
+            } else {
+                sum
+            };
+            before[row][j] = sum;
+            for group in 0..GROUPS {
+                let narrow = largest[row][group];
+                let narrow = match j {
+                    0 => _mm256_castsi256_si128(narrow),
+                    _ => _mm256_extracti128_si256::<1>(narrow),
+                };
+                let exponent = _mm512_cvtepi8_epi32(narrow);
+                let none = _mm512_cmplt_epi32_mask(exponent, _mm512_set1_epi32(LEAST));
+                let exponent = _mm512_max_epi32(exponent, floor);
+                let mut exponent = _mm512_mask_mov_epi32(exponent, none, floor);
+                if early {
+                    let some = _mm512_cmpneq_ps_mask(sum, _mm512_setzero_ps());
+                    let of_sum = finish::exponent(sum);
+                    exponent = _mm512_mask_max_epi32(exponent, some, exponent, of_sum);
+                }
+                exponents[row][group][j] = exponent;
+                // 2^(F-M).
+                let field = _mm512_sub_epi32(fraction_bits, exponent);
+                let field = _mm512_add_epi32(field, _mm512_set1_epi32(127));
+                let field = _mm512_max_epi32(field, _mm512_set1_epi32(1));
+                let field = _mm512_min_epi32(field, finest);
+                scales[row][group][j] = _mm512_castsi512_ps(_mm512_slli_epi32::<23>(field));
             }
         }
     }
-    for j in 0..4 {
-        let value = _mm512_sub_pd(plus[j], minus[j]);
-        let result = finish(dot, value, sums_f32[j]);
-        // Infinite sums stay: only an overflow made them, and no product is infinite.
-        let infinite = _mm256_fpclass_ps_mask::<0x18>(sums_f32[j]);
-        let result = _mm256_mask_mov_ps(result, infinite, sums_f32[j]);
-        // SAFETY: masked.
-        unsafe {
-            _mm256_mask_storeu_ps(sums.wrapping_add(8 * j), (mask >> (8 * j)) as u8, result);
+
+    let capacity = plan.capacity;
+    let mut totals = [[Sum::zero(); 2]; ROWS];
+    let mut units = [[[_mm512_setzero_si512(); 2]; GROUPS]; ROWS];
+    if early {
+        for row in 0..ROWS {
+            for j in 0..2 {
+                let power = _mm512_sub_epi32(fraction_bits, exponents[row][0][j]);
+                let term = _mm512_scalef_ps(before[row][j], _mm512_cvtepi32_ps(power));
+                units[row][0][j] = _mm512_cvttps_epi32(term);
+            }
         }
     }
-}
+    let mut first = 0;
+    loop {
+        let last = lanes.min(first + capacity);
+        for k in first..last {
+            let group = k % GROUPS;
+            let values = &b.values[k * COLS..][..COLS];
+            // SAFETY: 32 values.
+            let of_b = unsafe {
+                [
+                    _mm512_loadu_ps(values.as_ptr()),
+                    _mm512_loadu_ps(values.as_ptr().add(16)),
+                ]
+            };
+            for row in 0..ROWS {
+                let of_a = _mm512_set1_ps(rows[row].values[k]);
+                for j in 0..2 {
+                    let scaled = _mm512_mul_ps(of_b[j], scales[row][group][j]);
+                    let term = _mm512_cvttps_epi32(_mm512_mul_ps(of_a, scaled));
+                    units[row][group][j] = _mm512_add_epi32(units[row][group][j], term);
+                }
+            }
+        }
+        first = last;
+        if first >= lanes {
+            break;
+        }
+        for row in 0..ROWS {
+            for j in 0..2 {
+                totals[row][j].add(units[row][0][j]);
+                units[row][0][j] = _mm512_setzero_si512();
+            }
+        }
+    }
 
-/// The block's sum and the accumulator to the new accumulator.
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
-#[inline]
-fn finish(dot: &Dot, value: __m512d, accumulator: __m256) -> __m256 {
-    let rounded = match dot.output {
-        DotOutput::NearestEven => _mm512_cvtpd_ps(value),
-        DotOutput::Truncate(bits) => {
-            let keep = _mm512_set1_epi64(-1 << (52 - bits));
-            let kept = _mm512_castsi512_pd(_mm512_and_si512(_mm512_castpd_si512(value), keep));
-            // Toward zero for binary32's subnormals; beyond its range, infinity.
-            let toward_zero = _mm512_cvt_roundpd_ps::<TOWARD_ZERO>(kept);
-            let limit = _mm512_set1_pd(f64::from_bits((128 + 1023) << 52));
-            let beyond = _mm512_cmp_pd_mask::<_CMP_GE_OQ>(_mm512_abs_pd(kept), limit);
-            _mm256_mask_mov_ps(toward_zero, beyond, _mm512_cvtpd_ps(kept))
+    let whole = lanes <= capacity;
+    for row in 0..ROWS {
+        for j in 0..2 {
+            let before = before[row][j];
+            let (units, exponent) = match GROUPS {
+                1 => (units[row][0][j], exponents[row][0][j]),
+                _ => finish::floored_sum(
+                    (units[row][0][j], exponents[row][0][j]),
+                    (units[row][GROUPS - 1][j], exponents[row][GROUPS - 1][j]),
+                ),
+            };
+            let result = if whole && finish::is_short(dot) {
+                finish::short(dot, units, exponent, before)
+            } else {
+                let mut sum = totals[row][j];
+                sum.add(units);
+                finish::wide(dot, &sum, exponent, before)
+            };
+            let result = finish::zeros(dot, result);
+            // Infinite sums stay: only an overflow made them, and no product is infinite.
+            let infinite = _mm512_fpclass_ps_mask::<0x18>(before);
+            let result = _mm512_mask_mov_ps(result, infinite, before);
+            // SAFETY: masked.
+            unsafe {
+                let sums = rows[row].sums.wrapping_add(16 * j);
+                _mm512_mask_storeu_ps(sums, halves[j], result);
+            }
         }
-    };
-    let mut result = match dot.addend {
-        Addend::Early | Addend::LateFloored { .. } => rounded,
-        Addend::LateRounded => _mm256_add_ps(rounded, accumulator),
-        Addend::LateExact => {
-            // Rounded to odd in binary64, so that the second rounding makes no tie.
-            let addend = _mm512_cvtps_pd(accumulator);
-            let down =
-                _mm512_add_round_pd::<{ _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC }>(value, addend);
-            let up =
-                _mm512_add_round_pd::<{ _MM_FROUND_TO_POS_INF | _MM_FROUND_NO_EXC }>(value, addend);
-            let inexact = _mm512_cmp_pd_mask::<_CMP_NEQ_OQ>(down, up);
-            let truncated = _mm512_add_round_pd::<TOWARD_ZERO>(value, addend);
-            let odd = _mm512_mask_or_epi64(
-                _mm512_castpd_si512(truncated),
-                inexact,
-                _mm512_castpd_si512(truncated),
-                _mm512_set1_epi64(1),
-            );
-            _mm512_cvtpd_ps(_mm512_castsi512_pd(odd))
-        }
-    };
-    let zero = _mm256_setzero_ps();
-    let magnitude = _mm256_andnot_ps(_mm256_set1_ps(-0.0), result);
-    let least = if dot.flush_subnormals {
-        f32::MIN_POSITIVE
-    } else {
-        f32::from_bits(1)
-    };
-    let vanishes = _mm256_cmp_ps_mask::<_CMP_LT_OQ>(magnitude, _mm256_set1_ps(least));
-    result = _mm256_mask_mov_ps(result, vanishes, zero);
-    result
+    }
 }

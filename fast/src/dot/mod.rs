@@ -5,6 +5,8 @@
 
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+#[cfg(target_arch = "x86_64")]
+mod finish;
 pub(crate) mod scalar;
 
 use ndarray::ArrayView2;
@@ -87,16 +89,11 @@ pub(crate) unsafe fn run(isa: Isa, dot: &Dot, slab: &Slab<'_>, sums: *mut f32, s
         }
     }
     #[cfg(target_arch = "x86_64")]
-    let vectorised = isa == Isa::Avx512 && avx512::fits(dot, slab);
+    // SAFETY: the caller's promise; the engine has seen the instructions.
+    let vectorised = isa == Isa::Avx512 && unsafe { avx512::run(dot, slab, sums, stride) };
     #[cfg(not(target_arch = "x86_64"))]
     let vectorised = false;
-    if vectorised {
-        #[cfg(target_arch = "x86_64")]
-        // SAFETY: the caller's promise; the engine has seen the instructions.
-        unsafe {
-            avx512::run(dot, slab, sums, stride);
-        }
-    } else {
+    if !vectorised {
         special.clear();
         let every = (0..rows.len()).flat_map(|m| (0..cols.len()).map(move |n| (m, n)));
         special.extend(every.map(|(m, n)| (m, n, start(m, n))));
