@@ -69,10 +69,18 @@ impl<'a> Plan<'a> {
     }
 }
 
-/// A's block: rows of values and of exponents.
+/// A's block: for each block of lanes, rows of values and of exponents.
 struct PackedA {
     values: Vec<f32>,
     exponents: Vec<i8>,
+}
+
+impl PackedA {
+    /// Where term `k` of row `m` is, in a block of that height and depth.
+    fn place(lanes: usize, (height, depth): (usize, usize), m: usize, k: usize) -> usize {
+        let first = k / lanes * lanes;
+        first * height + m * lanes.min(depth - first) + k - first
+    }
 }
 
 /// B's chunk: for each k, 32 values and 32 exponents.
@@ -116,10 +124,12 @@ pub(super) unsafe fn run(dot: &Dot, slab: &Slab<'_>, sums: *mut f32, stride: usi
         for k0 in (0..terms).step_by(block_k) {
             let depth = block_k.min(terms - k0);
             for m in 0..height {
-                for k in 0..depth {
-                    let operand = slab.table_a[usize::from(slab.a[(m0 + m, k0 + k)])];
-                    a.values[m * depth + k] = operand.value as f32;
-                    a.exponents[m * depth + k] = narrow(operand.exponent);
+                let codes = slab.a.slice(s![m0 + m, k0..k0 + depth]);
+                for (k, &code) in codes.iter().enumerate() {
+                    let operand = slab.table_a[usize::from(code)];
+                    let at = PackedA::place(dot.lanes, (height, depth), m, k);
+                    a.values[at] = operand.value as f32;
+                    a.exponents[at] = narrow(operand.exponent);
                 }
             }
             for n0 in (0..cols).step_by(COLS) {
@@ -191,7 +201,7 @@ unsafe fn chunk<const GROUPS: usize>(
     place: &Place,
 ) {
     let row = |m: usize| {
-        let at = m * depth + first;
+        let at = PackedA::place(plan.dot.lanes, (height, depth), m, first);
         Row {
             values: &a.values[at..at + lanes],
             exponents: &a.exponents[at..at + lanes],
@@ -202,6 +212,14 @@ unsafe fn chunk<const GROUPS: usize>(
     let mut m = 0;
     // SAFETY: the caller's promise.
     unsafe {
+        // As many rows as the registers hold.
+        if GROUPS == 1 {
+            while m + 4 <= height {
+                let rows = [row(m), row(m + 1), row(m + 2), row(m + 3)];
+                block::<4, GROUPS>(plan, rows, b, place.mask);
+                m += 4;
+            }
+        }
         while m + 2 <= height {
             block::<2, GROUPS>(plan, [row(m), row(m + 1)], b, place.mask);
             m += 2;
@@ -238,21 +256,33 @@ unsafe fn block<const ROWS: usize, const GROUPS: usize>(
 
     // The largest exponent of each column.
     let mut largest = [[_mm256_set1_epi8(i8::MIN); GROUPS]; ROWS];
-    for k in 0..lanes {
-        // SAFETY: a row is 32 bytes.
-        let of_b = unsafe { _mm256_loadu_si256(b.exponents[k].as_ptr().cast()) };
+    let exponents_b = &b.exponents[..lanes];
+    let mut see = |k: usize, group: usize| {
+        // SAFETY: a row is 32 bytes, and there are as many as lanes.
+        let of_b = unsafe { _mm256_loadu_si256(exponents_b.as_ptr().add(k).cast()) };
         for (row, largest) in rows.iter().zip(&mut largest) {
-            let sum = _mm256_adds_epi8(_mm256_set1_epi8(row.exponents[k]), of_b);
-            largest[k % GROUPS] = _mm256_max_epi8(largest[k % GROUPS], sum);
+            // SAFETY: a row has as many exponents as lanes.
+            let of_a = unsafe { *row.exponents.as_ptr().add(k) };
+            let sum = _mm256_adds_epi8(_mm256_set1_epi8(of_a), of_b);
+            largest[group] = _mm256_max_epi8(largest[group], sum);
         }
+    };
+    for k in (0..lanes - lanes % GROUPS).step_by(GROUPS) {
+        for group in 0..GROUPS {
+            see(k + group, group);
+        }
+    }
+    if lanes % GROUPS == 1 {
+        see(lanes - 1, 0);
     }
 
     let floor = _mm512_set1_epi32(dot.exponent_floor);
-    let fraction_bits = _mm512_set1_epi32(dot.fraction_bits.cast_signed());
     let finest = _mm512_set1_epi32(plan.finest);
+    let to_power = _mm512_set1_epi32(dot.fraction_bits.cast_signed());
     let mut before = [[_mm512_setzero_ps(); 2]; ROWS];
     let mut exponents = [[[floor; 2]; GROUPS]; ROWS];
     let mut scales = [[[_mm512_setzero_ps(); 2]; GROUPS]; ROWS];
+    let mut units = [[[_mm512_setzero_si512(); 2]; GROUPS]; ROWS];
     for row in 0..ROWS {
         for j in 0..2 {
             // SAFETY: masked.
@@ -271,58 +301,55 @@ unsafe fn block<const ROWS: usize, const GROUPS: usize>(
                     _ => _mm256_extracti128_si256::<1>(narrow),
                 };
                 let exponent = _mm512_cvtepi8_epi32(narrow);
-                let none = _mm512_cmplt_epi32_mask(exponent, _mm512_set1_epi32(LEAST));
-                let exponent = _mm512_max_epi32(exponent, floor);
-                let mut exponent = _mm512_mask_mov_epi32(exponent, none, floor);
+                let some = _mm512_cmpge_epi32_mask(exponent, _mm512_set1_epi32(LEAST));
+                let mut exponent = _mm512_mask_max_epi32(floor, some, exponent, floor);
                 if early {
-                    let some = _mm512_cmpneq_ps_mask(sum, _mm512_setzero_ps());
-                    let of_sum = finish::exponent(sum);
-                    exponent = _mm512_mask_max_epi32(exponent, some, exponent, of_sum);
+                    // Where it is +0, and its field's exponent is the largest, all terms are zeros.
+                    exponent = _mm512_max_epi32(exponent, finish::exponent(sum));
                 }
                 exponents[row][group][j] = exponent;
                 // 2^(F-M).
-                let field = _mm512_sub_epi32(fraction_bits, exponent);
-                let field = _mm512_add_epi32(field, _mm512_set1_epi32(127));
-                let field = _mm512_max_epi32(field, _mm512_set1_epi32(1));
+                let power = _mm512_sub_epi32(to_power, exponent);
+                let field = _mm512_add_epi32(power, _mm512_set1_epi32(127));
                 let field = _mm512_min_epi32(field, finest);
                 scales[row][group][j] = _mm512_castsi512_ps(_mm512_slli_epi32::<23>(field));
+                if early {
+                    let term = _mm512_scalef_ps(sum, _mm512_cvtepi32_ps(power));
+                    units[row][group][j] = _mm512_cvttps_epi32(term);
+                }
             }
         }
     }
 
     let capacity = plan.capacity;
     let mut totals = [[Sum::zero(); 2]; ROWS];
-    let mut units = [[[_mm512_setzero_si512(); 2]; GROUPS]; ROWS];
-    if early {
-        for row in 0..ROWS {
-            for j in 0..2 {
-                let power = _mm512_sub_epi32(fraction_bits, exponents[row][0][j]);
-                let term = _mm512_scalef_ps(before[row][j], _mm512_cvtepi32_ps(power));
-                units[row][0][j] = _mm512_cvttps_epi32(term);
-            }
-        }
-    }
     let mut first = 0;
     loop {
         let last = lanes.min(first + capacity);
-        for k in first..last {
-            let group = k % GROUPS;
-            let values = &b.values[k * COLS..][..COLS];
-            // SAFETY: 32 values.
+        let mut add = |k: usize, group: usize| {
+            // SAFETY: there are 32 values for each of the lanes.
             let of_b = unsafe {
-                [
-                    _mm512_loadu_ps(values.as_ptr()),
-                    _mm512_loadu_ps(values.as_ptr().add(16)),
-                ]
+                let values = b.values.as_ptr().add(k * COLS);
+                [_mm512_loadu_ps(values), _mm512_loadu_ps(values.add(16))]
             };
             for row in 0..ROWS {
-                let of_a = _mm512_set1_ps(rows[row].values[k]);
+                // SAFETY: a row has as many values as lanes.
+                let of_a = _mm512_set1_ps(unsafe { *rows[row].values.as_ptr().add(k) });
                 for j in 0..2 {
                     let scaled = _mm512_mul_ps(of_b[j], scales[row][group][j]);
                     let term = _mm512_cvttps_epi32(_mm512_mul_ps(of_a, scaled));
                     units[row][group][j] = _mm512_add_epi32(units[row][group][j], term);
                 }
             }
+        };
+        let odd = (last - first) % GROUPS;
+        for k in (first..last - odd).step_by(GROUPS) {
+            for group in 0..GROUPS {
+                add(k + group, group);
+            }
+        }
+        if odd == 1 {
+            add(last - 1, 0);
         }
         first = last;
         if first >= lanes {
@@ -336,7 +363,7 @@ unsafe fn block<const ROWS: usize, const GROUPS: usize>(
         }
     }
 
-    let whole = lanes <= capacity;
+    let short = lanes <= capacity && finish::is_short(dot);
     for row in 0..ROWS {
         for j in 0..2 {
             let before = before[row][j];
@@ -347,17 +374,13 @@ unsafe fn block<const ROWS: usize, const GROUPS: usize>(
                     (units[row][GROUPS - 1][j], exponents[row][GROUPS - 1][j]),
                 ),
             };
-            let result = if whole && finish::is_short(dot) {
+            let result = if short {
                 finish::short(dot, units, exponent, before)
             } else {
                 let mut sum = totals[row][j];
                 sum.add(units);
                 finish::wide(dot, &sum, exponent, before)
             };
-            let result = finish::zeros(dot, result);
-            // Infinite sums stay: only an overflow made them, and no product is infinite.
-            let infinite = _mm512_fpclass_ps_mask::<0x18>(before);
-            let result = _mm512_mask_mov_ps(result, infinite, before);
             // SAFETY: masked.
             unsafe {
                 let sums = rows[row].sums.wrapping_add(16 * j);

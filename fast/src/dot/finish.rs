@@ -9,6 +9,13 @@ const TOWARD_ZERO: i32 = _MM_FROUND_TO_ZERO | _MM_FROUND_NO_EXC;
 const DOWN: i32 = _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC;
 const UP: i32 = _MM_FROUND_TO_POS_INF | _MM_FROUND_NO_EXC;
 
+/// Classes of `fpclass` (Intel SDM 2, VFPCLASSPS).
+const ZERO: i32 = 0x06;
+const INFINITE: i32 = 0x18;
+const SUBNORMAL: i32 = 0x20;
+/// An exponent up to which no sum of 2^31 units is beyond binary32, nor an early addend infinite.
+const LARGE: i32 = 90;
+
 /// Sums of 16 columns in binary64, in units.
 #[derive(Clone, Copy)]
 pub(super) struct Sum([__m512d; 2]);
@@ -48,7 +55,7 @@ fn halves_ps(values: __m512) -> [__m256; 2] {
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
 pub(super) fn flush(values: __m512) -> __m512 {
-    let small = _mm512_fpclass_ps_mask::<0x20>(values);
+    let small = _mm512_fpclass_ps_mask::<SUBNORMAL>(values);
     _mm512_mask_and_ps(values, small, values, _mm512_set1_ps(-0.0))
 }
 
@@ -92,15 +99,27 @@ pub(super) fn short(dot: &Dot, units: __m512i, exponent: __m512i, before: __m512
     let value = _mm512_castsi512_ps(_mm512_and_si512(_mm512_castps_si512(value), keep));
     let unit = _mm512_sub_epi32(exponent, _mm512_set1_epi32(dot.fraction_bits.cast_signed()));
     let unit = _mm512_cvtepi32_ps(unit);
-    // Toward zero for binary32's subnormals; beyond its range, infinity.
-    let truncated = _mm512_scalef_round_ps::<TOWARD_ZERO>(value, unit);
-    let nearest = _mm512_scalef_ps(value, unit);
-    let infinite = _mm512_fpclass_ps_mask::<0x18>(nearest);
-    let sum = _mm512_mask_mov_ps(truncated, infinite, nearest);
-    match dot.addend {
+    // Toward zero for binary32's subnormals.
+    let sum = _mm512_scalef_round_ps::<TOWARD_ZERO>(value, unit);
+    let add = |sum| match dot.addend {
         Addend::LateRounded => _mm512_add_ps(sum, before),
         _ => sum,
+    };
+    if _mm512_cmpgt_epi32_mask(exponent, _mm512_set1_epi32(LARGE)) == 0 {
+        return zeros(dot, add(sum));
     }
+    // Beyond binary32's range, infinity.
+    let nearest = _mm512_scalef_ps(value, unit);
+    let infinite = _mm512_fpclass_ps_mask::<INFINITE>(nearest);
+    let sum = _mm512_mask_mov_ps(sum, infinite, nearest);
+    kept_infinite(zeros(dot, add(sum)), before)
+}
+
+/// Infinite accumulators stay: only an overflow made them, and no product is infinite.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
+fn kept_infinite(result: __m512, before: __m512) -> __m512 {
+    _mm512_mask_mov_ps(result, _mm512_fpclass_ps_mask::<INFINITE>(before), before)
 }
 
 /// Any sum, in binary64.
@@ -125,7 +144,8 @@ pub(super) fn wide(dot: &Dot, sum: &Sum, exponent: __m512i, before: __m512) -> _
             }
         }
     });
-    _mm512_insertf32x8::<1>(_mm512_castps256_ps512(low), high)
+    let result = _mm512_insertf32x8::<1>(_mm512_castps256_ps512(low), high);
+    kept_infinite(zeros(dot, result), before)
 }
 
 /// `value * 2^power`.
@@ -209,12 +229,11 @@ fn late_floored(
 /// Step 7: zeros, and subnormal numbers that are flushed, are +0.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
-pub(super) fn zeros(dot: &Dot, result: __m512) -> __m512 {
-    // Quiet NaN aside, fpclass has bits for +0, -0 and subnormal numbers.
+fn zeros(dot: &Dot, result: __m512) -> __m512 {
     let vanishes = if dot.flush_subnormals {
-        _mm512_fpclass_ps_mask::<0x26>(result)
+        _mm512_fpclass_ps_mask::<{ ZERO | SUBNORMAL }>(result)
     } else {
-        _mm512_fpclass_ps_mask::<0x06>(result)
+        _mm512_fpclass_ps_mask::<ZERO>(result)
     };
     _mm512_mask_mov_ps(result, vanishes, _mm512_setzero_ps())
 }
