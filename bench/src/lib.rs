@@ -8,8 +8,7 @@ mod gemm;
 mod peer;
 
 use std::path::{Path, PathBuf};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use peer::Peer;
 use serde::Serialize;
@@ -111,10 +110,6 @@ pub fn run(
     Ok(all)
 }
 
-/// Idle threads of a BLAS wait on the processor for some 30 ms before they sleep; without a pause
-/// they would take it from the run that follows.
-const PAUSE: Duration = Duration::from_millis(60);
-
 /// Seconds that `work` takes.
 fn seconds<T>(work: impl FnOnce() -> Result<T, BenchError>) -> Result<f64, BenchError> {
     let start = Instant::now();
@@ -156,10 +151,7 @@ fn pairs(
     peer()?;
     let (mut our_seconds, mut peer_seconds, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..options.pairs.max(5) {
-        thread::sleep(PAUSE);
-        let our = ours()?;
-        thread::sleep(PAUSE);
-        let peer = peer()?;
+        let (our, peer) = (ours()?, peer()?);
         our_seconds.push(our);
         peer_seconds.push(peer);
         ratios.push(amount.ours / our / (amount.peer / peer));

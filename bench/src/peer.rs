@@ -3,8 +3,14 @@
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::thread;
+use std::time::Duration;
 
 use crate::BenchError;
+
+/// Idle threads of OpenBLAS hold their processors for 0.1 s before they sleep; what runs next would
+/// have to share with them.
+const UNTIL_THREADS_SLEEP: Duration = Duration::from_millis(150);
 
 const SCRIPT: &str = include_str!("peer.py");
 
@@ -13,6 +19,7 @@ pub(crate) struct Peer {
     process: Child,
     questions: Option<ChildStdin>,
     answers: BufReader<ChildStdout>,
+    threads: usize,
     /// numpy with its BLAS.
     pub(crate) numpy: String,
     /// ml_dtypes.
@@ -26,12 +33,12 @@ impl Peer {
             python: python.to_owned(),
             reason,
         };
-        let threads = threads.to_string();
+        let count = threads.to_string();
         let mut process = Command::new(python)
             .args(["-c", SCRIPT])
-            .env("OPENBLAS_NUM_THREADS", &threads)
-            .env("OMP_NUM_THREADS", &threads)
-            .env("MKL_NUM_THREADS", &threads)
+            .env("OPENBLAS_NUM_THREADS", &count)
+            .env("OMP_NUM_THREADS", &count)
+            .env("MKL_NUM_THREADS", &count)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -45,6 +52,7 @@ impl Peer {
             process,
             questions,
             answers: BufReader::new(answers),
+            threads,
             numpy: String::new(),
             ml_dtypes: String::new(),
         };
@@ -85,6 +93,9 @@ impl Peer {
             reason: error.to_string(),
         })?;
         let answer = self.answer(python)?;
+        if self.threads > 1 {
+            thread::sleep(UNTIL_THREADS_SLEEP);
+        }
         answer.parse().map_err(|_| BenchError::Peer {
             python: python.to_owned(),
             reason: format!("unexpected answer '{answer}'"),

@@ -25,8 +25,8 @@ mod isa;
 mod kernel;
 mod pack;
 mod scaled;
-mod simple;
 mod sums;
+mod tree;
 
 pub use engine::Fast;
 pub use isa::Isa;

@@ -10,7 +10,7 @@ use crate::dot;
 use crate::exact;
 use crate::kernel::TowardZero;
 use crate::scaled::{self, Factors, Partial, Rows};
-use crate::simple::{self, Rule};
+use crate::tree;
 
 /// Rows and columns that are summed at a time where a sum is made of others.
 const PIECE_ROWS: usize = 126;
@@ -45,11 +45,6 @@ impl Sums {
         sums: *mut f32,
         stride: usize,
     ) {
-        let simple = |rule| {
-            let decoders = (&self.decoders.0, &self.decoders.1);
-            // SAFETY: the caller's promise.
-            unsafe { simple::run(&rule, a, b, decoders, sums, stride) };
-        };
         match accumulator {
             Accumulator::Fp32 => {
                 // SAFETY: the caller's promise.
@@ -60,7 +55,10 @@ impl Sums {
                 // SAFETY: the caller's promise.
                 unsafe { multiply_add(self.isa, &self.operands(a, b), sums, stride) };
             }
-            Accumulator::Tree { lanes } => simple(Rule::Tree(*lanes)),
+            Accumulator::Tree { lanes } => {
+                // SAFETY: the caller's promise.
+                unsafe { tree::run(self.isa, *lanes, &self.operands(a, b), sums, stride) };
+            }
             Accumulator::Dot(dot) => {
                 let slab = dot::Slab {
                     a,

@@ -54,6 +54,12 @@ fn mask_8(count: i32) -> __m256i {
     _mm256_cmpgt_epi32(_mm256_set1_epi32(count), lanes)
 }
 
+/// Masks of the first `cols` columns of two registers.
+#[target_feature(enable = "avx2")]
+pub(super) fn masks_8(cols: usize) -> (__m256i, __m256i) {
+    (mask_8(cols as i32), mask_8(cols as i32 - 8))
+}
+
 /// Sign bits set in the first `count` of 4 lanes.
 #[target_feature(enable = "avx2")]
 fn mask_4(count: i32) -> __m256i {

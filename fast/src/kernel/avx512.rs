@@ -86,6 +86,23 @@ tile!(
     _mm512_mask_storeu_pd
 );
 
+/// Masks of the first `cols` columns of two registers.
+pub(super) fn mask_16(cols: usize) -> (u16, u16) {
+    let mask = u32::MAX >> (32 - cols);
+    (mask as u16, (mask >> 16) as u16)
+}
+
+/// The values where `mask` is set, 0 elsewhere.
+///
+/// # Safety
+/// They are readable.
+#[inline]
+#[target_feature(enable = "avx512f")]
+pub(super) unsafe fn masked_load(values: *const f32, mask: u16) -> __m512 {
+    // SAFETY: the caller's promise.
+    unsafe { _mm512_maskz_loadu_ps(mask, values) }
+}
+
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
 fn multiply_add_toward_zero(a: __m512, b: __m512, c: __m512) -> __m512 {
@@ -107,8 +124,7 @@ pub(super) unsafe fn scaled<const ROWS: usize>(
     cols: usize,
     scales: super::TileScales,
 ) {
-    let mask = u32::MAX >> (32 - cols);
-    let (low, high) = (mask as u16, (mask >> 16) as u16);
+    let (low, high) = mask_16(cols);
     let super::TileScales {
         a: mut scales_a,
         b: mut scales_b,

@@ -11,6 +11,8 @@ mod avx2;
 mod avx512;
 mod portable;
 mod toward_zero;
+#[cfg(target_arch = "x86_64")]
+pub(crate) mod tree;
 
 pub(crate) use toward_zero::TowardZero;
 
