@@ -4,10 +4,10 @@
 use quaver_contract::{Encoding, Format, Specials};
 
 use crate::Isa;
-#[cfg(target_arch = "x86_64")]
-use crate::decode_avx512;
 use crate::float_environment::FloatEnvironment;
 use crate::isa::for_each_isa;
+#[cfg(target_arch = "x86_64")]
+use crate::{decode_avx512, decode_vbmi};
 
 /// The binary32 NaN that this project produces (numerics.md 2.5).
 pub(crate) const NAN: u32 = 0x7fc0_0000;
@@ -177,18 +177,16 @@ pub struct Decoder {
     /// The upper halves of the table; the lower ones are zero.
     #[cfg(target_arch = "x86_64")]
     halves: decode_avx512::Halves,
+    /// The same for instructions that not every machine with AVX-512 has.
+    #[cfg(target_arch = "x86_64")]
+    tables: Option<decode_vbmi::Tables>,
 }
 
 impl Decoder {
     /// Prepares a format of at most 8 bits.
     pub fn new(format: &Format) -> Self {
-        let table = table(format);
-        Self {
-            layout: Layout::of(format).filter(|_| format.bits() == 8),
-            table,
-            #[cfg(target_arch = "x86_64")]
-            halves: table.map(|value| (value >> 16) as u16),
-        }
+        let layout = Layout::of(format).filter(|_| format.bits() == 8);
+        Self::from_table(layout, table(format))
     }
 
     /// A decoder of the values that `keep` keeps; the others become +0.
@@ -201,13 +199,24 @@ impl Decoder {
 
     /// A decoder of given values, each the upper half of a binary32 number.
     pub(crate) fn from_values(values: [f32; 256]) -> Self {
-        let table = values.map(f32::to_bits);
+        Self::from_table(None, values.map(f32::to_bits))
+    }
+
+    fn from_table(layout: Option<Layout>, table: [u32; 256]) -> Self {
         Self {
-            layout: None,
+            layout,
             table,
             #[cfg(target_arch = "x86_64")]
             halves: table.map(|value| (value >> 16) as u16),
+            #[cfg(target_arch = "x86_64")]
+            tables: decode_vbmi::Tables::new(&table),
         }
+    }
+
+    /// The tables of [`decode_vbmi`], if the machine can use them.
+    #[cfg(target_arch = "x86_64")]
+    pub(crate) fn tables(&self) -> Option<&decode_vbmi::Tables> {
+        self.tables.as_ref()
     }
 
     /// One code.
@@ -266,6 +275,10 @@ impl Decoder {
         if isa == Isa::Avx512 && N == 32 {
             assert!(isa.is_available(), "{isa:?} is not on this machine");
             let (codes, _) = codes.as_flattened().as_chunks::<32>();
+            if let Some(tables) = &self.tables {
+                // SAFETY: who made the tables saw the instructions.
+                return unsafe { decode_vbmi::chunks(tables, codes, values, stride) };
+            }
             // SAFETY: the assertion above saw the instructions.
             return unsafe { decode_avx512::chunks(&self.halves, codes, values, stride) };
         }

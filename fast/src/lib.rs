@@ -14,11 +14,15 @@ pub mod convert;
 pub mod decode;
 #[cfg(target_arch = "x86_64")]
 mod decode_avx512;
+#[cfg(target_arch = "x86_64")]
+mod decode_vbmi;
 mod dot;
 pub mod encode;
 pub mod engine;
 mod epilogue;
 mod exact;
+#[cfg(target_arch = "x86_64")]
+mod few_rows;
 mod fixed;
 mod float_environment;
 mod isa;

@@ -8,6 +8,8 @@ use crate::blocked::{BLOCK_K, Operands, multiply_add};
 use crate::decode::Decoder;
 use crate::dot;
 use crate::exact;
+#[cfg(target_arch = "x86_64")]
+use crate::few_rows;
 use crate::kernel::TowardZero;
 use crate::scaled::{self, Factors, Partial, Rows};
 use crate::tree;
@@ -47,6 +49,13 @@ impl Sums {
     ) {
         match accumulator {
             Accumulator::Fp32 => {
+                #[cfg(target_arch = "x86_64")]
+                // SAFETY: the caller's promise.
+                if self.isa == Isa::Avx512
+                    && unsafe { few_rows::multiply_add(&self.operands(a, b), sums, stride) }
+                {
+                    return;
+                }
                 // SAFETY: the caller's promise.
                 unsafe { multiply_add(self.isa, &self.operands(a, b), sums, stride) };
             }

@@ -1,4 +1,4 @@
-//! The adder tree (numerics.md 4.2): a row of a tile at a time, whose products meet in pairs in
+//! The adder tree (numerics.md 4.2): two rows of a tile at a time, whose products meet in pairs in
 //! registers. The sum of two products is one fused multiply-add, because a product is exact.
 
 use crate::Isa;
@@ -10,9 +10,11 @@ macro_rules! tree {
         mod $name {
             use std::arch::x86_64::*;
 
-            type Pair = [$vector; 2];
+            /// Two registers of columns for each row.
+            type Values<const ROWS: usize> = [[$vector; 2]; ROWS];
 
-            /// A row's terms: `step` apart in A, a panel's row apart in B.
+            /// The terms of rows that are next to each other: `step` apart in A, a panel's row
+            /// apart in B.
             #[derive(Clone, Copy)]
             struct Terms {
                 a: *const f32,
@@ -20,52 +22,53 @@ macro_rules! tree {
                 b: *const f32,
             }
 
-            impl Terms {
-                /// # Safety
-                /// Term `k` is in the panels.
-                #[inline]
-                #[target_feature(enable = $features)]
-                unsafe fn get(&self, k: usize) -> ($vector, Pair) {
+            /// The products of term `k`, added to `sums` if there are any.
+            ///
+            /// # Safety
+            /// Term `k` of all rows is in the panels.
+            #[inline]
+            #[target_feature(enable = $features)]
+            unsafe fn products<const ROWS: usize>(
+                terms: Terms,
+                k: usize,
+                sums: Option<Values<ROWS>>,
+            ) -> Values<ROWS> {
+                // SAFETY: the caller's promise.
+                let b = unsafe {
+                    let b = terms.b.add(k * 2 * $lanes);
+                    [$load(b), $load(b.add($lanes))]
+                };
+                std::array::from_fn(|row| {
                     // SAFETY: the caller's promise.
-                    unsafe {
-                        let b = self.b.add(k * 2 * $lanes);
-                        let a = $broadcast(*self.a.add(k * self.step));
-                        (a, [$load(b), $load(b.add($lanes))])
+                    let a = unsafe { $broadcast(*terms.a.add(k * terms.step + row)) };
+                    match sums {
+                        None => [$multiply(a, b[0]), $multiply(a, b[1])],
+                        Some(sums) => [
+                            $multiply_add(a, b[0], sums[row][0]),
+                            $multiply_add(a, b[1], sums[row][1]),
+                        ],
                     }
-                }
+                })
             }
 
             #[inline]
             #[target_feature(enable = $features)]
-            fn add(x: Pair, y: Pair) -> Pair {
-                [$add(x[0], y[0]), $add(x[1], y[1])]
+            fn add<const ROWS: usize>(x: Values<ROWS>, y: Values<ROWS>) -> Values<ROWS> {
+                std::array::from_fn(|row| [$add(x[row][0], y[row][0]), $add(x[row][1], y[row][1])])
             }
 
-            /// The product of one term.
             #[inline]
             #[target_feature(enable = $features)]
-            unsafe fn full1(terms: Terms, k: usize) -> Pair {
+            unsafe fn full2<const ROWS: usize>(terms: Terms, k: usize) -> Values<ROWS> {
                 // SAFETY: the caller's promise.
-                let (a, b) = unsafe { terms.get(k) };
-                [$multiply(a, b[0]), $multiply(a, b[1])]
-            }
-
-            #[inline]
-            #[target_feature(enable = $features)]
-            unsafe fn full2(terms: Terms, k: usize) -> Pair {
-                // SAFETY: the caller's promise.
-                let (first, (a, b)) = unsafe { (full1(terms, k), terms.get(k + 1)) };
-                [
-                    $multiply_add(a, b[0], first[0]),
-                    $multiply_add(a, b[1], first[1]),
-                ]
+                unsafe { products(terms, k + 1, Some(products(terms, k, None))) }
             }
 
             macro_rules! full {
                 ($whole:ident, $half:ident, $count:literal) => {
                     #[inline]
                     #[target_feature(enable = $features)]
-                    unsafe fn $whole(terms: Terms, k: usize) -> Pair {
+                    unsafe fn $whole<const ROWS: usize>(terms: Terms, k: usize) -> Values<ROWS> {
                         // SAFETY: the caller's promise.
                         unsafe { add($half(terms, k), $half(terms, k + $count / 2)) }
                     }
@@ -80,11 +83,15 @@ macro_rules! tree {
             /// The sum of a power of two of terms from `k` on.
             #[inline]
             #[target_feature(enable = $features)]
-            unsafe fn full(terms: Terms, count: usize, k: usize) -> Pair {
+            unsafe fn full<const ROWS: usize>(
+                terms: Terms,
+                count: usize,
+                k: usize,
+            ) -> Values<ROWS> {
                 // SAFETY: the caller's promise.
                 unsafe {
                     match count {
-                        1 => full1(terms, k),
+                        1 => products(terms, k, None),
                         2 => full2(terms, k),
                         4 => full4(terms, k),
                         8 => full8(terms, k),
@@ -112,43 +119,74 @@ macro_rules! tree {
                 c: *mut f32,
                 stride: usize,
             ) {
-                let (low, high) = $mask(cols);
-                for row in 0..rows {
-                    // SAFETY: masked columns are not touched; the rest is inside the tile and the
-                    // panels.
-                    unsafe {
+                let mut row = 0;
+                // SAFETY: the caller's promise.
+                unsafe {
+                    while row < rows {
                         let terms = Terms {
                             a: a.add(row),
                             step: rows,
                             b,
                         };
                         let c = c.add(row * stride);
-                        let mut sum = [
+                        if row + 2 <= rows {
+                            some::<2, LANES>(terms, cols, k, c, stride);
+                            row += 2;
+                        } else {
+                            some::<1, LANES>(terms, cols, k, c, stride);
+                            row += 1;
+                        }
+                    }
+                }
+            }
+
+            /// Some rows of a tile.
+            ///
+            /// # Safety
+            /// As [`super::run`].
+            #[target_feature(enable = $features)]
+            unsafe fn some<const ROWS: usize, const LANES: usize>(
+                terms: Terms,
+                cols: usize,
+                k: usize,
+                c: *mut f32,
+                stride: usize,
+            ) {
+                let (low, high) = $mask(cols);
+                // SAFETY: masked columns are not touched; the rest is inside the tile and the
+                // panels.
+                unsafe {
+                    let mut sums: Values<ROWS> = std::array::from_fn(|row| {
+                        let c = c.wrapping_add(row * stride);
+                        [
                             $masked_load(c, low),
                             $masked_load(c.wrapping_add($lanes), high),
-                        ];
-                        let rest = k % LANES;
-                        for first in (0..k - rest).step_by(LANES) {
-                            sum = add(sum, full(terms, LANES, first));
+                        ]
+                    });
+                    let rest = k % LANES;
+                    for first in (0..k - rest).step_by(LANES) {
+                        sums = add(sums, full(terms, LANES, first));
+                    }
+                    // A short block is cut into powers of two, the larger ones first; the last of
+                    // them moves up until it meets the one before it.
+                    let mut short = None;
+                    let mut first = k;
+                    for power in 0..LANES.ilog2() {
+                        let count = 1 << power;
+                        if rest & count != 0 {
+                            first -= count;
+                            let block = full(terms, count, first);
+                            short = Some(match short {
+                                None => block,
+                                Some(later) => add(block, later),
+                            });
                         }
-                        // A short block is cut into powers of two, the larger ones first; the last
-                        // of them moves up until it meets the one before it.
-                        let mut short = None;
-                        let mut first = k;
-                        for power in 0..LANES.ilog2() {
-                            let count = 1 << power;
-                            if rest & count != 0 {
-                                first -= count;
-                                let block = full(terms, count, first);
-                                short = Some(match short {
-                                    None => block,
-                                    Some(later) => add(block, later),
-                                });
-                            }
-                        }
-                        if let Some(short) = short {
-                            sum = add(sum, short);
-                        }
+                    }
+                    if let Some(short) = short {
+                        sums = add(sums, short);
+                    }
+                    for (row, sum) in sums.iter().enumerate() {
+                        let c = c.wrapping_add(row * stride);
                         $masked_store(c, low, sum[0]);
                         $masked_store(c.wrapping_add($lanes), high, sum[1]);
                     }

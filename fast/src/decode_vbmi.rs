@@ -1,0 +1,111 @@
+//! Decoding by table in registers, 64 codes at once (AVX-512 VBMI): the two upper bytes of every
+//! value, 256 of each in four registers.
+
+use std::arch::x86_64::*;
+
+/// The bytes of the values of all 256 codes, and the machine's word that it can look them up.
+pub(crate) struct Tables {
+    upper: [u8; 256],
+    lower: [u8; 256],
+}
+
+impl Tables {
+    /// Of binary32 bits whose lower halves are zero. `None` where the machine lacks the
+    /// instructions.
+    pub(crate) fn new(values: &[u32; 256]) -> Option<Self> {
+        let available = crate::Isa::Avx512.is_available() && is_x86_feature_detected!("avx512vbmi");
+        available.then(|| Self {
+            upper: values.map(|value| (value >> 24) as u8),
+            lower: values.map(|value| (value >> 16) as u8),
+        })
+    }
+}
+
+/// The tables in registers.
+#[derive(Clone, Copy)]
+pub(crate) struct Lookup {
+    upper: [__m512i; 4],
+    lower: [__m512i; 4],
+    /// Of which looked-up byte each byte of a value is made: below 64 a lower one, from 64 on an
+    /// upper one.
+    places: [__m512i; 4],
+}
+
+impl Lookup {
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,avx2,fma")]
+    pub(crate) fn new(tables: &Tables) -> Self {
+        let quarters = |bytes: &[u8; 256]| {
+            // SAFETY: four registers of 64 bytes.
+            [0, 64, 128, 192].map(|i| unsafe { _mm512_loadu_si512(bytes.as_ptr().add(i).cast()) })
+        };
+        let places = [0, 16, 32, 48].map(|first| {
+            let bytes: [u8; 64] =
+                std::array::from_fn(|i| first + (i / 4) as u8 + if i % 4 == 3 { 64 } else { 0 });
+            // SAFETY: 64 bytes.
+            unsafe { _mm512_loadu_si512(bytes.as_ptr().cast()) }
+        });
+        Self {
+            upper: quarters(&tables.upper),
+            lower: quarters(&tables.lower),
+            places,
+        }
+    }
+
+    /// The values of 64 codes.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,avx2,fma")]
+    pub(crate) fn decode(&self, codes: __m512i) -> [__m512; 4] {
+        let second_half = _mm512_movepi8_mask(codes);
+        let look_up = |table: &[__m512i; 4]| {
+            let low = _mm512_permutex2var_epi8(table[0], codes, table[1]);
+            let high = _mm512_permutex2var_epi8(table[2], codes, table[3]);
+            _mm512_mask_blend_epi8(second_half, low, high)
+        };
+        let (upper, lower) = (look_up(&self.upper), look_up(&self.lower));
+        // The two upper bytes of each value; the lower ones are zero.
+        const BYTES: u64 = 0xcccc_cccc_cccc_cccc;
+        [0, 1, 2, 3].map(|i| {
+            let values = _mm512_maskz_permutex2var_epi8(BYTES, lower, self.places[i], upper);
+            _mm512_castsi512_ps(values)
+        })
+    }
+}
+
+/// Decodes chunks of 32 codes into places that are `stride` values apart.
+///
+/// # Panics
+/// When `values` does not reach to the end of the last chunk.
+///
+/// # Safety
+/// The machine has the instructions, which whoever has [`Tables`] has seen.
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,avx2,fma")]
+pub(crate) fn chunks(tables: &Tables, codes: &[[u8; 32]], values: &mut [f32], stride: usize) {
+    let Some(last) = codes.len().checked_sub(1) else {
+        return;
+    };
+    assert!(values.len() >= last * stride + 32, "room for the chunks");
+    let lookup = Lookup::new(tables);
+    let (pairs, rest) = codes.as_chunks::<2>();
+    for (i, pair) in pairs.iter().enumerate() {
+        // SAFETY: 64 codes are read; the assertion above leaves room for the values.
+        unsafe {
+            let decoded = lookup.decode(_mm512_loadu_si512(pair.as_ptr().cast()));
+            let out = values.as_mut_ptr().add(2 * i * stride);
+            _mm512_storeu_ps(out, decoded[0]);
+            _mm512_storeu_ps(out.add(16), decoded[1]);
+            _mm512_storeu_ps(out.add(stride), decoded[2]);
+            _mm512_storeu_ps(out.add(stride + 16), decoded[3]);
+        }
+    }
+    if let [codes] = rest {
+        // SAFETY: 32 codes are read; the assertion above leaves room for the values.
+        unsafe {
+            let codes = _mm512_castsi256_si512(_mm256_loadu_si256(codes.as_ptr().cast()));
+            let decoded = lookup.decode(codes);
+            let out = values.as_mut_ptr().add(last * stride);
+            _mm512_storeu_ps(out, decoded[0]);
+            _mm512_storeu_ps(out.add(16), decoded[1]);
+        }
+    }
+}
