@@ -19,7 +19,7 @@ const BLOCK_N: usize = 1024;
 /// Below this many rows a block of B is read once or twice, so it is kept flat: its codes are read
 /// as they lie in memory, in long runs.
 const FEW_ROWS: usize = 48;
-const FEW_ROWS_BLOCK_K: usize = 16;
+const FEW_ROWS_BLOCK_K: usize = 64;
 const FEW_ROWS_BLOCK_N: usize = 4096;
 
 /// Codes of A and of B, and how to decode them.
