@@ -12,7 +12,9 @@ use crate::pack::{pack_a, pack_b, panel_stride};
 
 /// Terms of K that a packed block holds: a panel of B stays in the first-level cache.
 pub(crate) const BLOCK_K: usize = 256;
-/// Rows of A in a packed block, which stays in the second-level cache; a multiple of every tile.
+/// Rows of A that are packed at a time: some blocks.
+const PACKED_M: usize = 12 * BLOCK_M;
+/// Rows of A in a block, which stays in the second-level cache; a multiple of every tile.
 const BLOCK_M: usize = 168;
 /// Columns of B in a packed block.
 const BLOCK_N: usize = 1024;
@@ -38,7 +40,7 @@ pub(crate) struct Tile<T> {
     pub(crate) place: (usize, usize),
     pub(crate) rows: usize,
     pub(crate) cols: usize,
-    /// First row and first column in the packed blocks.
+    /// First row and first column in what is packed.
     pub(crate) packed: (usize, usize),
     /// Terms of K in the panels.
     pub(crate) depth: usize,
@@ -55,10 +57,10 @@ pub(crate) trait Tiles<T> {
         1
     }
 
-    /// Terms and columns of B's block have been packed.
+    /// Terms and columns of B have been packed.
     fn columns(&mut self, _terms: Range<usize>, _cols: Range<usize>) {}
 
-    /// Terms and rows of A's block have been packed.
+    /// Terms and rows of A have been packed.
     fn rows(&mut self, _terms: Range<usize>, _rows: Range<usize>) {}
 
     /// A tile of these blocks' product is due. Of each tile, terms come in ascending order.
@@ -132,40 +134,47 @@ pub(crate) unsafe fn for_each_tile<T: Element>(
     let block_k = (block_k / multiple).max(1) * multiple;
     let block_k = block_k.min(terms);
     let block_n = cols.min(block_n).next_multiple_of(tile_cols);
-    let block_m = rows.min(BLOCK_M / tile_rows * tile_rows);
-    let mut packed_a = Aligned::<f32>::zeros(block_m * block_k);
+    let block_m = BLOCK_M / tile_rows * tile_rows;
+    let packed_m = rows.min(PACKED_M / block_m * block_m);
+    let mut packed_a = Aligned::<f32>::zeros(packed_m * block_k);
     let mut packed_b =
         Aligned::<f32>::zeros(block_n / tile_cols * panel_stride(tile_cols, block_k));
     let mut wide_a = T::wide(packed_a.len());
     let mut wide_b = T::wide(packed_b.len());
-    for n0 in (0..cols).step_by(block_n) {
-        let width = block_n.min(cols - n0);
+    for m0 in (0..rows).step_by(packed_m) {
+        let height = packed_m.min(rows - m0);
         for k0 in (0..terms).step_by(block_k) {
             let depth = block_k.min(terms - k0);
             let panel = panel_stride(tile_cols, depth);
-            let b = operands.b.slice(s![k0..k0 + depth, n0..n0 + width]);
-            pack_b(isa, operands.decoder_b, b, tile_cols, &mut packed_b);
-            tiles.columns(k0..k0 + depth, n0..n0 + width);
-            let panels_b = T::panels(isa, &packed_b, &mut wide_b);
-            for m0 in (0..rows).step_by(block_m) {
-                let height = block_m.min(rows - m0);
-                let a = operands.a.slice(s![m0..m0 + height, k0..k0 + depth]);
-                pack_a(operands.decoder_a, a, tile_rows, &mut packed_a);
-                tiles.rows(k0..k0 + depth, m0..m0 + height);
-                let panels_a = T::panels(isa, &packed_a, &mut wide_a);
-                for n1 in (0..width).step_by(tile_cols) {
-                    for m1 in (0..height).step_by(tile_rows) {
-                        // SAFETY: the tile lies inside the product, the panels inside the blocks.
-                        unsafe {
-                            tiles.tile(&Tile {
-                                place: (m0 + m1, n0 + n1),
-                                rows: tile_rows.min(height - m1),
-                                cols: tile_cols.min(width - n1),
-                                packed: (m1, n1),
-                                depth,
-                                a: panels_a.as_ptr().add(m1 * depth),
-                                b: panels_b.as_ptr().add(n1 / tile_cols * panel),
-                            });
+            let a = operands.a.slice(s![m0..m0 + height, k0..k0 + depth]);
+            let packed_a = &mut packed_a[..height * depth];
+            pack_a(operands.decoder_a, a, tile_rows, packed_a);
+            tiles.rows(k0..k0 + depth, m0..m0 + height);
+            let panels_a = T::panels(isa, packed_a, &mut wide_a);
+            for n0 in (0..cols).step_by(block_n) {
+                let width = block_n.min(cols - n0);
+                let b = operands.b.slice(s![k0..k0 + depth, n0..n0 + width]);
+                let packed_b = &mut packed_b[..width.div_ceil(tile_cols) * panel];
+                pack_b(isa, operands.decoder_b, b, tile_cols, packed_b);
+                tiles.columns(k0..k0 + depth, n0..n0 + width);
+                let panels_b = T::panels(isa, packed_b, &mut wide_b);
+                for m1 in (0..height).step_by(block_m) {
+                    let rows = m1..height.min(m1 + block_m);
+                    for n1 in (0..width).step_by(tile_cols) {
+                        for m2 in rows.clone().step_by(tile_rows) {
+                            // SAFETY: the tile lies inside the product, the panels inside the
+                            // blocks.
+                            unsafe {
+                                tiles.tile(&Tile {
+                                    place: (m0 + m2, n0 + n1),
+                                    rows: tile_rows.min(height - m2),
+                                    cols: tile_cols.min(width - n1),
+                                    packed: (m2, n1),
+                                    depth,
+                                    a: panels_a.as_ptr().add(m2 * depth),
+                                    b: panels_b.as_ptr().add(n1 / tile_cols * panel),
+                                });
+                            }
                         }
                     }
                 }

@@ -171,6 +171,7 @@ pub fn table(format: &Format) -> [u32; 256] {
 }
 
 /// A decoder of 8-bit codes made ready for one format.
+#[derive(Clone)]
 pub struct Decoder {
     layout: Option<Layout>,
     table: [u32; 256],
@@ -272,15 +273,17 @@ impl Decoder {
         stride: usize,
     ) {
         #[cfg(target_arch = "x86_64")]
-        if isa == Isa::Avx512 && N == 32 {
+        if isa == Isa::Avx512 && N.is_multiple_of(16) {
             assert!(isa.is_available(), "{isa:?} is not on this machine");
-            let (codes, _) = codes.as_flattened().as_chunks::<32>();
             if let Some(tables) = &self.tables {
                 // SAFETY: who made the tables saw the instructions.
                 return unsafe { decode_vbmi::chunks(tables, codes, values, stride) };
             }
-            // SAFETY: the assertion above saw the instructions.
-            return unsafe { decode_avx512::chunks(&self.halves, codes, values, stride) };
+            if N == 32 {
+                let (codes, _) = codes.as_flattened().as_chunks::<32>();
+                // SAFETY: the assertion above saw the instructions.
+                return unsafe { decode_avx512::chunks(&self.halves, codes, values, stride) };
+            }
         }
         match &self.layout {
             Some(layout) => by_layout::<N>(isa, layout, codes, values, stride),

@@ -4,6 +4,7 @@
 use std::arch::x86_64::*;
 
 /// The bytes of the values of all 256 codes, and the machine's word that it can look them up.
+#[derive(Clone)]
 pub(crate) struct Tables {
     upper: [u8; 256],
     lower: [u8; 256],
@@ -72,7 +73,7 @@ impl Lookup {
     }
 }
 
-/// Decodes chunks of 32 codes into places that are `stride` values apart.
+/// Decodes chunks of 16 or 32 codes into places that are `stride` values apart.
 ///
 /// # Panics
 /// When `values` does not reach to the end of the last chunk.
@@ -80,32 +81,39 @@ impl Lookup {
 /// # Safety
 /// The machine has the instructions, which whoever has [`Tables`] has seen.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,avx2,fma")]
-pub(crate) fn chunks(tables: &Tables, codes: &[[u8; 32]], values: &mut [f32], stride: usize) {
+pub(crate) fn chunks<const N: usize>(
+    tables: &Tables,
+    codes: &[[u8; N]],
+    values: &mut [f32],
+    stride: usize,
+) {
     let Some(last) = codes.len().checked_sub(1) else {
         return;
     };
-    assert!(values.len() >= last * stride + 32, "room for the chunks");
+    assert!(values.len() >= last * stride + N, "room for the chunks");
     let lookup = Lookup::new(tables);
-    let (pairs, rest) = codes.as_chunks::<2>();
-    for (i, pair) in pairs.iter().enumerate() {
-        // SAFETY: 64 codes are read; the assertion above leaves room for the values.
-        unsafe {
-            let decoded = lookup.decode(_mm512_loadu_si512(pair.as_ptr().cast()));
-            let out = values.as_mut_ptr().add(2 * i * stride);
-            _mm512_storeu_ps(out, decoded[0]);
-            _mm512_storeu_ps(out.add(16), decoded[1]);
-            _mm512_storeu_ps(out.add(stride), decoded[2]);
-            _mm512_storeu_ps(out.add(stride + 16), decoded[3]);
+    let codes = codes.as_flattened();
+    // SAFETY: `at` is a multiple of 16 below the number of codes; the assertion above leaves room
+    // for their values.
+    let mut store = |at: usize, decoded| unsafe {
+        _mm512_storeu_ps(values.as_mut_ptr().add(at / N * stride + at % N), decoded);
+    };
+    let (groups, rest) = codes.as_chunks::<64>();
+    for (i, group) in groups.iter().enumerate() {
+        // SAFETY: 64 codes are read.
+        let codes = unsafe { _mm512_loadu_si512(group.as_ptr().cast()) };
+        let decoded = lookup.decode(codes);
+        for (quarter, decoded) in decoded.into_iter().enumerate() {
+            store(64 * i + 16 * quarter, decoded);
         }
     }
-    if let [codes] = rest {
-        // SAFETY: 32 codes are read; the assertion above leaves room for the values.
-        unsafe {
-            let codes = _mm512_castsi256_si512(_mm256_loadu_si256(codes.as_ptr().cast()));
-            let decoded = lookup.decode(codes);
-            let out = values.as_mut_ptr().add(last * stride);
-            _mm512_storeu_ps(out, decoded[0]);
-            _mm512_storeu_ps(out.add(16), decoded[1]);
+    if !rest.is_empty() {
+        // SAFETY: no code beyond the rest is read.
+        let codes_left =
+            unsafe { _mm512_maskz_loadu_epi8(u64::MAX >> (64 - rest.len()), rest.as_ptr().cast()) };
+        let decoded = lookup.decode(codes_left);
+        for (quarter, decoded) in decoded.into_iter().take(rest.len() / 16).enumerate() {
+            store(64 * groups.len() + 16 * quarter, decoded);
         }
     }
 }

@@ -7,6 +7,7 @@ use rayon::prelude::*;
 use crate::Isa;
 use crate::epilogue::Epilogue;
 use crate::float_environment::FloatEnvironment;
+use crate::huge_pages;
 use crate::kernel::Element;
 use crate::scaled::Factors;
 use crate::sums::Sums;
@@ -54,19 +55,21 @@ impl Fast {
         }
         let epilogue = Epilogue::new(job)?;
         let (m, n) = (job.m(), job.n());
-        let mut values = match job.init {
-            Some(init) => init.as_standard_layout().into_owned(),
-            None => Array2::zeros((m, n)),
-        };
         if m == 0 || n == 0 {
-            return Ok(values);
+            return Ok(Array2::zeros((m, n)));
+        }
+        // Every slab writes its initial values itself: the first touch of memory's pages is then a
+        // write, and shared out to the threads.
+        let mut values = Array2::<u32>::uninit((m, n));
+        if let Some(memory) = values.as_slice_mut() {
+            huge_pages::ask(memory);
         }
         let threads = self.threads.current_num_threads();
         let (tile_rows, tile_cols) = <f32 as Element>::tile(self.isa);
         // Slabs of whole tiles: rows where there are enough of them, columns otherwise.
         let by_rows = m.div_ceil(tile_rows) >= 2 * threads || threads == 1;
         let output = Output {
-            values: values.as_mut_ptr(),
+            values: values.as_mut_ptr().cast::<u32>(),
         };
         let (extent, tile) = if by_rows {
             (m, tile_rows)
@@ -90,6 +93,17 @@ impl Fast {
             // SAFETY: slabs do not overlap and lie inside `values`, which lives until all are done.
             unsafe {
                 let start = output.start(rows.start * n + cols.start);
+                for (row, m) in rows.clone().enumerate() {
+                    let values = start.add(row * n);
+                    match job.init {
+                        None => values.write_bytes(0, cols.len()),
+                        Some(init) => {
+                            for (col, &init) in init.slice(s![m, cols.clone()]).iter().enumerate() {
+                                values.add(col).write(init);
+                            }
+                        }
+                    }
+                }
                 let start_sums = start.cast::<f32>();
                 match job.blocks {
                     None => sums.run(&job.accumulator, a, b, start_sums, n),
@@ -111,7 +125,8 @@ impl Fast {
             self.threads
                 .install(|| firsts.into_par_iter().for_each(run));
         }
-        Ok(values)
+        // SAFETY: the slabs cover all rows and columns.
+        Ok(unsafe { values.assume_init() })
     }
 }
 

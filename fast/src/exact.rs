@@ -11,8 +11,9 @@ use crate::blocked::{Operands, multiply_add};
 use crate::decode::{Decoder, table};
 use crate::fixed::Fixed;
 
-/// Rows and columns whose binary64 sums are held at a time.
-const BLOCK_M: usize = 168;
+/// Rows and columns whose binary64 sums are held at a time; fewer rows where they are of parts.
+const BLOCK_M: usize = 1008;
+const BLOCK_M_OF_PARTS: usize = 504;
 const BLOCK_N: usize = 256;
 /// Bits of binary64's significand.
 const PRECISION: i32 = 53;
@@ -20,12 +21,31 @@ const PRECISION: i32 = 53;
 const MIN_TERMS: i32 = 10;
 
 /// The values of a format with exponents in one range.
+#[derive(Clone)]
 struct Part {
     decoder: Decoder,
     /// Exponent of the lowest bit of any value.
     lowest: i32,
     /// Exponent that no value reaches.
     limit: i32,
+}
+
+impl Part {
+    /// Binary digits from the lowest bit to the limit.
+    fn span(&self) -> i32 {
+        self.limit - self.lowest
+    }
+
+    /// The low part's values, and the high part's times `2^-s`.
+    fn both(low: &Self, high: &Self, s: i32) -> Self {
+        let down = 2f32.powi(-s);
+        let one = |code| low.decoder.one(code) + high.decoder.one(code) * down;
+        Self {
+            decoder: Decoder::from_values(std::array::from_fn(|code| one(code as u8))),
+            lowest: low.lowest.min(high.lowest - s),
+            limit: low.limit.max(high.limit - s),
+        }
+    }
 }
 
 /// Splits a format into `count` parts of about the same number of exponents.
@@ -79,6 +99,73 @@ fn split(format_a: &Format, format_b: &Format) -> (Vec<Part>, Vec<Part>) {
     (a, b)
 }
 
+/// Sums of products of parts, from which the sum of all products is made.
+struct Plan {
+    pairs: Vec<(Part, Part)>,
+    /// With two parts of each format, three sums instead of four (Karatsuba and Ofman, 1962): those
+    /// of the low parts, of *both*, and of the high parts, where *both* has the high part's values
+    /// times `2^-s`. A code has a value in one of them, so *both* is no longer than each.
+    crossed: Option<i32>,
+}
+
+impl Plan {
+    fn new(format_a: &Format, format_b: &Format) -> Self {
+        let (a, b) = split(format_a, format_b);
+        if let ([low_a, high_a], [low_b, high_b]) = (&a[..], &b[..]) {
+            let s = (high_a.limit - low_a.limit).max(high_b.limit - low_b.limit);
+            let both = (Part::both(low_a, high_a, s), Part::both(low_b, high_b, s));
+            // The middle sum is of two products, and integers of 128 bits hold all three.
+            let span = both.0.span() + both.1.span() + 1;
+            if span <= PRECISION - MIN_TERMS && 2 * s + PRECISION + 10 < 127 {
+                let low = (low_a.clone(), low_b.clone());
+                let high = (high_a.clone(), high_b.clone());
+                return Self {
+                    pairs: vec![low, both, high],
+                    crossed: Some(s),
+                };
+            }
+        }
+        let pairs = a.iter().flat_map(|a| b.iter().map(move |b| (a, b)));
+        Self {
+            pairs: pairs.map(|(a, b)| (a.clone(), b.clone())).collect(),
+            crossed: None,
+        }
+    }
+
+    /// Exponent of the lowest bit of each sum.
+    fn lowest(&self, pair: usize) -> i32 {
+        let (a, b) = &self.pairs[pair];
+        a.lowest
+            + b.lowest
+            + if pair == 1 {
+                self.crossed.unwrap_or(0)
+            } else {
+                0
+            }
+    }
+
+    /// Terms that keep every sum below 2^53 units, as an exponent.
+    fn depth(&self) -> i32 {
+        let spans = self.pairs.iter().map(|(a, b)| a.span() + b.span());
+        let span = spans.max().unwrap_or(0) + i32::from(self.crossed.is_some());
+        (PRECISION - span).clamp(MIN_TERMS, 30)
+    }
+
+    /// Takes from the middle one of three sums what the two others have: what is left are the
+    /// products of a low and a high part, in their own place.
+    fn uncross(&self, sums: &mut [f64], len: usize) {
+        if let (Some(s), [low, both, high]) = (
+            self.crossed,
+            &mut sums.chunks_exact_mut(len).collect::<Vec<_>>()[..],
+        ) {
+            let (up, down) = (2f64.powi(s), 2f64.powi(-2 * s));
+            for ((both, low), high) in both.iter_mut().zip(low.iter()).zip(high.iter()) {
+                *both = (*both - low - high * down) * up;
+            }
+        }
+    }
+}
+
 /// Replaces every initial value in `sums` by RNE32 of it and all products, exactly added.
 ///
 /// # Safety
@@ -94,43 +181,28 @@ pub(crate) unsafe fn run(
 ) {
     let (rows, terms) = a.dim();
     let cols = b.ncols();
-    let (parts_a, parts_b) = split(formats.0, formats.1);
-    let pairs: Vec<(&Part, &Part)> = parts_a
-        .iter()
-        .flat_map(|a| parts_b.iter().map(move |b| (a, b)))
-        .collect();
-    let span = pairs
-        .iter()
-        .map(|(a, b)| a.limit - a.lowest + b.limit - b.lowest)
-        .max()
-        .unwrap_or(0);
-    // As many terms as keep every partial sum below 2^53 units.
-    let depth = 1usize << (PRECISION - span).clamp(MIN_TERMS, 30);
-    // The lowest bit of any product, and each pair's distance from it; 128 bits hold all of them
-    // when the highest pair's 2^53 units do.
-    let unit = pairs
-        .iter()
-        .map(|(a, b)| a.lowest + b.lowest)
-        .min()
-        .unwrap_or(0);
-    let shifts: Vec<(f64, i32)> = pairs
-        .iter()
-        .map(|(a, b)| {
-            let lowest = a.lowest + b.lowest;
-            (2f64.powi(-lowest), lowest - unit)
-        })
+    let plan = Plan::new(formats.0, formats.1);
+    let count = plan.pairs.len();
+    let depth = 1usize << plan.depth();
+    // The lowest bit of any product, and each sum's distance from it; 128 bits hold all of them
+    // when the highest sum's 2^53 units do.
+    let unit = (0..count).map(|i| plan.lowest(i)).min().unwrap_or(0);
+    let shifts: Vec<(f64, i32)> = (0..count)
+        .map(|i| (2f64.powi(-plan.lowest(i)), plan.lowest(i) - unit))
         .collect();
     let narrow = shifts.iter().all(|&(_, shift)| shift + PRECISION + 8 < 127);
     let full = (Decoder::new(formats.0), Decoder::new(formats.1));
-    let finite_row = |m: usize| a.row(m).iter().all(|&code| full.0.one(code).is_finite());
-    let finite_col = |n: usize| b.column(n).iter().all(|&code| full.1.one(code).is_finite());
-    let rows_finite: Vec<bool> = (0..rows).map(finite_row).collect();
-    let cols_finite: Vec<bool> = (0..cols).map(finite_col).collect();
+    let (rows_finite, cols_finite) = finite(&full, a, b);
+    let block_m = match count {
+        1 => BLOCK_M,
+        _ => BLOCK_M_OF_PARTS,
+    };
+    let block_m = block_m.min(rows);
     let block_n = BLOCK_N.min(cols);
-    let mut partial = vec![0f64; pairs.len() * BLOCK_M.min(rows) * block_n];
+    let mut partial = vec![0f64; count * block_m * block_n];
     let mut wide: Vec<Fixed> = Vec::new();
-    for m0 in (0..rows).step_by(BLOCK_M) {
-        let height = BLOCK_M.min(rows - m0);
+    for m0 in (0..rows).step_by(block_m) {
+        let height = block_m.min(rows - m0);
         for n0 in (0..cols).step_by(block_n) {
             let width = block_n.min(cols - n0);
             let single = terms <= depth;
@@ -141,10 +213,8 @@ pub(crate) unsafe fn run(
             for k0 in (0..terms.max(1)).step_by(depth) {
                 let k1 = terms.min(k0 + depth);
                 partial.fill(0.0);
-                for (pair, sums) in pairs
-                    .iter()
-                    .zip(partial.chunks_exact_mut(BLOCK_M.min(rows) * block_n))
-                {
+                let sums = partial.chunks_exact_mut(block_m * block_n);
+                for (pair, sums) in plan.pairs.iter().zip(sums) {
                     let operands = Operands {
                         a: a.slice(s![m0..m0 + height, k0..k1]),
                         b: b.slice(s![k0..k1, n0..n0 + width]),
@@ -154,10 +224,11 @@ pub(crate) unsafe fn run(
                     // SAFETY: the block of sums has this shape; the caller has seen the ISA.
                     unsafe { multiply_add::<f64>(isa, &operands, sums.as_mut_ptr(), block_n) };
                 }
+                plan.uncross(&mut partial, block_m * block_n);
                 if !single {
                     for (i, wide) in wide.iter_mut().enumerate() {
                         let at = i / width * block_n + i % width;
-                        for sums in partial.chunks_exact(BLOCK_M.min(rows) * block_n) {
+                        for sums in partial.chunks_exact(block_m * block_n) {
                             wide.add(sums[at]);
                         }
                     }
@@ -172,14 +243,13 @@ pub(crate) unsafe fn run(
                         continue;
                     }
                     let at = m * block_n + n;
-                    *sum = match (single, pairs.len(), *sum == 0.0) {
+                    *sum = match (single, count, *sum == 0.0) {
                         // One rounding of an exact number; + 0.0 makes a zero positive.
                         (true, 1, true) => partial[at] as f32 + 0.0,
                         (true, _, true) if narrow => {
                             let mut total = 0i128;
-                            for (sums, shift) in partial
-                                .chunks_exact(BLOCK_M.min(rows) * block_n)
-                                .zip(&shifts)
+                            for (sums, shift) in
+                                partial.chunks_exact(block_m * block_n).zip(&shifts)
                             {
                                 // Below 2^53 units of the pair: exact.
                                 total += i128::from((sums[at] * shift.0) as i64) << shift.1;
@@ -189,7 +259,7 @@ pub(crate) unsafe fn run(
                         (true, _, _) => {
                             let mut total = Fixed::ZERO;
                             total.add(f64::from(*sum));
-                            for sums in partial.chunks_exact(BLOCK_M.min(rows) * block_n) {
+                            for sums in partial.chunks_exact(block_m * block_n) {
                                 total.add(sums[at]);
                             }
                             total.round()
@@ -203,6 +273,27 @@ pub(crate) unsafe fn run(
             }
         }
     }
+}
+
+/// Which rows of A and which columns of B have finite values alone.
+fn finite(
+    decoders: &(Decoder, Decoder),
+    a: ArrayView2<'_, u8>,
+    b: ArrayView2<'_, u8>,
+) -> (Vec<bool>, Vec<bool>) {
+    let of = |decoder: &Decoder| {
+        let finite: [bool; 256] = std::array::from_fn(|code| decoder.one(code as u8).is_finite());
+        finite
+    };
+    let (of_a, of_b) = (of(&decoders.0), of(&decoders.1));
+    let row = |row: ndarray::ArrayView1<'_, u8>| row.iter().all(|&code| of_a[usize::from(code)]);
+    let mut cols = vec![true; b.ncols()];
+    for row in b.rows() {
+        for (col, &code) in cols.iter_mut().zip(row) {
+            *col &= of_b[usize::from(code)];
+        }
+    }
+    (a.rows().into_iter().map(row).collect(), cols)
 }
 
 /// RNE32 of `total * 2^unit`; zero is +0.

@@ -25,6 +25,7 @@ mod exact;
 mod few_rows;
 mod fixed;
 mod float_environment;
+mod huge_pages;
 mod isa;
 mod kernel;
 mod pack;

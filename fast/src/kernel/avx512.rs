@@ -28,6 +28,12 @@ macro_rules! tile {
                     sum[0] = $masked_load(low, c);
                     sum[1] = $masked_load(high, c.wrapping_add($lanes));
                 }
+                // The tile below is due next.
+                for row in ROWS..2 * ROWS {
+                    let c = c.wrapping_add(row * stride);
+                    _mm_prefetch::<_MM_HINT_T0>(c.cast());
+                    _mm_prefetch::<_MM_HINT_T0>(c.wrapping_add($lanes).cast());
+                }
                 for _ in 0..k {
                     let b0 = $load(b);
                     let b1 = $load(b.add($lanes));

@@ -172,6 +172,7 @@ fn as_they_are<'a>(_: Isa, packed: &'a [f32], _: &'a mut Aligned<f32>) -> &'a [f
 }
 
 fn widened<'a>(isa: Isa, packed: &'a [f32], wide: &'a mut Aligned<f64>) -> &'a [f64] {
+    let wide = &mut wide[..packed.len()];
     widen(isa, packed, wide);
     wide
 }
