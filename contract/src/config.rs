@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use crate::{Accumulator, ContractError, Encoding, Format, Formats};
+use crate::{Accumulator, BlockScale, ContractError, Encoding, Format, Formats};
 
 /// The text of the named configurations, embedded so that an installed binary needs no files.
 pub const NAMED: &str = include_str!("../configs.toml");
@@ -30,6 +30,42 @@ impl Dataflow {
     }
 }
 
+/// The scales of blocks that a core takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CoreBlocks {
+    /// Format of the scales: that of one of the [`BlockScale`]s.
+    pub format: &'static Format,
+    /// Terms of K that share a scale.
+    pub length: usize,
+}
+
+impl CoreBlocks {
+    /// The value of a configuration's `block_scales`.
+    fn get(key: &str, value: &str) -> Result<Option<Self>, ContractError> {
+        if value == "none" {
+            return Ok(None);
+        }
+        let formats = BlockScale::ALL.map(BlockScale::format);
+        let read = || {
+            let (name, length) = value.split_once(':')?;
+            let format = formats.into_iter().find(|f| f.name == name)?;
+            let length = length.parse().ok().filter(|&length| length > 0)?;
+            Some(Self { format, length })
+        };
+        read().map(Some).ok_or_else(|| {
+            let names = formats.map(|f| f.name).join(", ");
+            let allowed = format!("none, or FORMAT:LENGTH with a format of {names}");
+            ContractError::illegal(key, value, allowed)
+        })
+    }
+}
+
+impl std::fmt::Display for CoreBlocks {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}:{}", self.format.name, self.length)
+    }
+}
+
 /// One legal core.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CoreConfig {
@@ -51,6 +87,8 @@ pub struct CoreConfig {
     pub accumulator: Accumulator,
     /// Its name in the accumulator table.
     pub accumulator_name: &'static str,
+    /// The scales of the operands' blocks, where every job has them.
+    pub block_scales: Option<CoreBlocks>,
     /// Formats of A and B.
     pub operand_formats: Vec<&'static Format>,
     /// Formats of the result.
@@ -67,6 +105,7 @@ struct Row {
     tile_rows: i64,
     dataflow: Dataflow,
     accumulator: String,
+    block_scales: String,
     operand_formats: Vec<String>,
     output_formats: Vec<String>,
 }
@@ -206,6 +245,28 @@ impl CoreConfig {
                 ),
             ));
         }
+        if let Some(blocks) = self.block_scales {
+            if matches!(
+                self.accumulator,
+                Accumulator::Exact | Accumulator::Chunked { .. }
+            ) {
+                return Err(ContractError::illegal(
+                    key("accumulator"),
+                    self.accumulator_name,
+                    "one whose partial sums are one FP32 number, with block_scales",
+                ));
+            }
+            if !blocks.length.is_multiple_of(self.tile_k()) {
+                return Err(ContractError::illegal(
+                    key("block_scales"),
+                    blocks,
+                    format!(
+                        "a length that is a multiple of {}: blocks end where k tiles do",
+                        self.tile_k()
+                    ),
+                ));
+            }
+        }
         for a in &self.operand_formats {
             for b in &self.operand_formats {
                 if !a.products_fit_fp32(b) {
@@ -264,6 +325,7 @@ fn parse(text: &str, path: &str, formats: &Formats) -> Result<Vec<CoreConfig>, C
             dataflow: row.dataflow,
             accumulator,
             accumulator_name: accumulator.name(),
+            block_scales: CoreBlocks::get(&format!("{name}.block_scales"), &row.block_scales)?,
             operand_formats: list(&row.operand_formats)?,
             output_formats: list(&row.output_formats)?,
             description: row.description,
@@ -287,6 +349,7 @@ mod tests {
         "tile_rows",
         "dataflow",
         "accumulator",
+        "block_scales",
         "operand_formats",
         "output_formats",
     ];
@@ -340,6 +403,17 @@ mod tests {
             ("tile_rows", (-1).into(), "default.tile_rows = -1"),
             ("accumulator", "fp64".into(), "unknown accumulator 'fp64'"),
             ("dataflow", "sideways".into(), "sideways"),
+            (
+                "block_scales",
+                "e8m0fnu:12".into(),
+                "default.block_scales = e8m0fnu:12 is not allowed (a length that is a multiple of 8",
+            ),
+            (
+                "block_scales",
+                "e5m2:32".into(),
+                "default.block_scales = e5m2:32 is not allowed (none, or FORMAT:LENGTH",
+            ),
+            ("block_scales", "fp32:0".into(), "default.block_scales"),
             (
                 "operand_formats",
                 vec!["e4m3fn", "fp16"].into(),

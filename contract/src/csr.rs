@@ -169,7 +169,7 @@ pub const MAP: &[Register] = &[
                 3,
                 1,
                 Status,
-                "the last start named a format, rounding or policy that the core does not have; cleared by start and abort",
+                "the last start named a format, rounding or policy that the core does not have, or a K above the largest that it sums; cleared by start and abort",
             ),
         ],
     ),

@@ -22,7 +22,7 @@ pub mod profile;
 pub use accumulator::Accumulator;
 pub use block::{BlockScale, Blocking};
 pub use bundle::Bundle;
-pub use config::CoreConfig;
+pub use config::{CoreBlocks, CoreConfig};
 pub use conversion::{Conversion, Dither, Infinity, Nan, Overflow, Powers, Rounding, Stochastic};
 pub use error::ContractError;
 pub use format::{Encoding, Format, Specials};

@@ -4,7 +4,7 @@
 use std::iter::Peekable;
 
 use ndarray::{ArrayView1, ArrayView2};
-use quaver_contract::{CoreConfig, Job, Scale};
+use quaver_contract::{BlockScales, CoreConfig, Job, Scale};
 
 use crate::Random;
 
@@ -114,16 +114,24 @@ enum Content<'j> {
 /// A stream's beats still to come.
 pub(crate) struct Beats<'j> {
     content: Content<'j>,
+    /// Of A and B, where the core takes them.
+    scales: Option<BlockScales<'j>>,
     places: Places<'j>,
 }
 
 impl<'j> Beats<'j> {
     pub(crate) fn a(job: &Job<'j>, tiling: Tiling) -> Self {
-        Self::of(Content::A(job.a), tiling.a())
+        Self {
+            scales: job.blocks,
+            ..Self::of(Content::A(job.a), tiling.a())
+        }
     }
 
     pub(crate) fn b(job: &Job<'j>, tiling: Tiling) -> Self {
-        Self::of(Content::B(job.b, tiling.lanes), tiling.b())
+        Self {
+            scales: job.blocks,
+            ..Self::of(Content::B(job.b, tiling.lanes), tiling.b())
+        }
     }
 
     pub(crate) fn c(job: &Job<'j>, tiling: Tiling) -> Self {
@@ -158,6 +166,7 @@ impl<'j> Beats<'j> {
         let places: Box<dyn Iterator<Item = Place> + Send + 'j> = Box::new(places);
         Self {
             content,
+            scales: None,
             places: places.peekable(),
         }
     }
@@ -167,13 +176,33 @@ impl<'j> Beats<'j> {
         self.places.peek().is_none()
     }
 
-    /// Puts the next beat into `words`, and random bits where it holds nothing: the core must
-    /// ignore those. False when there are no more beats.
-    pub(crate) fn next(&mut self, words: &mut [u32], random: &mut Random) -> bool {
+    /// Puts the next beat into `words`, its scales of blocks into `user`, and random bits where
+    /// they hold nothing: the core must ignore those. False when there are no more beats.
+    pub(crate) fn next(
+        &mut self,
+        words: &mut [u32],
+        user: &mut [u32],
+        random: &mut Random,
+    ) -> bool {
         let Some(Place { row, column }) = self.places.next() else {
             return false;
         };
         random.fill(words);
+        random.fill(user);
+        if let Some(scales) = &self.scales {
+            let (bits, length) = (scales.format.bits(), scales.length);
+            match self.content {
+                Content::A(_) => {
+                    let scale = scales.a[(row / scales.rows, column / length)];
+                    put_scales(user, bits, std::iter::once(scale));
+                }
+                Content::B(b, _) => {
+                    let of_column = |n| scales.b[(row / length, n / scales.cols)];
+                    put_scales(user, bits, (column..b.ncols()).map(of_column));
+                }
+                Content::C(_) | Content::P(_) => {}
+            }
+        }
         match self.content {
             Content::A(a) => {
                 let codes = a.row(row);
@@ -199,6 +228,17 @@ impl<'j> Beats<'j> {
             }
         }
         true
+    }
+}
+
+/// Puts codes of 8 or of 32 bits side by side.
+fn put_scales(words: &mut [u32], bits: u32, codes: impl Iterator<Item = u32>) {
+    let room = 32 * words.len() / bits as usize;
+    for (position, code) in (0..room).zip(codes) {
+        match u8::try_from(code) {
+            Ok(code) if bits == 8 => put_code(words, position, code),
+            _ => words[position] = code,
+        }
     }
 }
 

@@ -171,11 +171,15 @@ fn job_registers(
             config.accumulator_name.to_owned(),
         ));
     }
-    if let Some(blocks) = &job.blocks {
+    let of_job = job.blocks.as_ref();
+    let of_core = config.block_scales.as_ref();
+    let scales = of_job.map(|blocks| (blocks.format.name, blocks.length));
+    if scales != of_core.map(|blocks| (blocks.format.name, blocks.length)) {
+        let none = || "none".to_owned();
         return Err(unsupported(
             "block scales",
-            blocks.format.name,
-            "none".to_owned(),
+            &scales.map_or_else(none, |(format, length)| format!("{format}:{length}")),
+            of_core.map_or_else(none, ToString::to_string),
         ));
     }
     let number = |feature, format: &Format, enabled: &[&'static Format]| {

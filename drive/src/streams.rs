@@ -1,7 +1,7 @@
 //! The AXI4-Stream side of a job under way: four sources and the sink (Arm IHI 0051).
 
 use ndarray::Array2;
-use quaver_contract::{CoreConfig, Job};
+use quaver_contract::{CoreBlocks, CoreConfig, Job};
 
 use crate::beats::{Beats, Tiling};
 use crate::stalls::Stall;
@@ -11,6 +11,8 @@ use crate::{Device, DriveError, PortId, Random, StallPattern};
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SourcePorts {
     data: PortId,
+    /// Scales of blocks, on a core that takes them.
+    user: Option<PortId>,
     valid: PortId,
     ready: PortId,
 }
@@ -50,19 +52,24 @@ impl StreamPorts {
                 }),
             }
         };
-        let source = |name: &str, width: usize| {
+        let scale_bits = |scales: usize| {
+            let width = |b: CoreBlocks| scales * b.format.bits() as usize;
+            config.block_scales.map(width)
+        };
+        let source = |name: &str, width: usize, user: Option<usize>| {
             Ok::<_, DriveError>(SourcePorts {
                 data: port(name, "tdata", width)?,
+                user: user.map(|width| port(name, "tuser", width)).transpose()?,
                 valid: port(name, "tvalid", 1)?,
                 ready: port(name, "tready", 1)?,
             })
         };
         let codes = 8 * config.lanes();
         Ok(Self {
-            a: source("s_axis_a", config.rows * codes)?,
-            b: source("s_axis_b", config.cols * codes)?,
-            c: source("s_axis_c", config.cols * 32)?,
-            p: source("s_axis_p", config.cols * 32)?,
+            a: source("s_axis_a", config.rows * codes, scale_bits(1))?,
+            b: source("s_axis_b", config.cols * codes, scale_bits(config.cols))?,
+            c: source("s_axis_c", config.cols * 32, None)?,
+            p: source("s_axis_p", config.cols * 32, None)?,
             d: SinkPorts {
                 data: port("m_axis_d", "tdata", config.cols * 32)?,
                 keep: port("m_axis_d", "tkeep", config.cols * 4)?,
@@ -89,6 +96,7 @@ struct Source<'j> {
     beats: Beats<'j>,
     stall: Stall,
     words: Vec<u32>,
+    user: Vec<u32>,
     /// A beat is on the port.
     offered: bool,
     /// Nothing is offered and meaningless data stands on the port.
@@ -104,12 +112,16 @@ impl<'j> Source<'j> {
         beats: Beats<'j>,
         stall: Stall,
     ) -> Self {
+        let words = |port| device.width(port).div_ceil(32) as usize;
         Self {
             name,
             ports,
             beats,
             stall,
-            words: vec![0; device.width(ports.data).div_ceil(32) as usize],
+            words: vec![0; words(ports.data)],
+            user: ports
+                .user
+                .map_or_else(Vec::new, |user| vec![0; words(user)]),
             offered: false,
             idle: false,
             sent: 0,
@@ -122,15 +134,19 @@ impl<'j> Source<'j> {
         if self.offered {
             return;
         }
-        self.offered = !stalled && self.beats.next(&mut self.words, random);
+        self.offered = !stalled && self.beats.next(&mut self.words, &mut self.user, random);
         if !self.offered {
             if self.idle {
                 return;
             }
             random.fill(&mut self.words);
+            random.fill(&mut self.user);
         }
         self.idle = !self.offered;
         device.set(self.ports.data, &self.words);
+        if let Some(user) = self.ports.user {
+            device.set(user, &self.user);
+        }
         device.set(self.ports.valid, &[u32::from(self.offered)]);
     }
 

@@ -27,10 +27,14 @@
 //   u + 1                               that row is at the multipliers
 //   u + 1 + SCALE_LATENCY + BIAS_LATENCY + CONVERT_LATENCY   ... on m_axis_d
 //
-// A chunked accumulator writes 4 clocks later, and an exact one has 4 clocks more in
-// the drain. ACCUMULATOR: see quaver_pe; NORMALISE, EXP_FLOOR and EXP_BASE:
-// see quaver_decode; the generator makes them, and PSUM_W, EXACT_FIELD and K_MAX,
-// from the accumulator and the formats.
+// A chunked accumulator writes 4 clocks later, a core with scales of blocks 7, and an
+// exact accumulator has 4 clocks more in the drain. ACCUMULATOR: see quaver_pe;
+// NORMALISE, EXP_FLOOR and EXP_BASE: see quaver_decode; the generator makes them, and
+// PSUM_W, EXACT_FIELD and K_MAX, from the accumulator and the formats.
+//
+// With BLOCK_FORMAT (see quaver_block_factor; 0: none) every beat of A has the row's
+// scale of the block in tuser, and every beat of B those of the columns. A block is
+// CHUNK_TILES k tiles.
 //
 // CONTROL.start is written at clock s (reg_write). STATUS.busy is set from s + 1,
 // the walkers begin at s + 2, and their first tiles are there at s + 4. If beats
@@ -53,6 +57,7 @@ module quaver_core #(
     parameter integer                PSUM_W          = 32,
     parameter integer                EXACT_FIELD     = 0,
     parameter integer                CHUNK_TILES     = 0,
+    parameter integer                BLOCK_FORMAT    = 0,
     parameter [31:0]                 K_MAX           = 32'd0,
     parameter [31:0]                 FP32_NAN        = 32'h7FC0_0000,
     parameter integer                FORMAT_COUNT    = 1,
@@ -61,7 +66,9 @@ module quaver_core #(
     parameter [40*OUTPUT_COUNT-1:0]  OUTPUT_TABLE    = 40'h00_48FF_7800,
     parameter integer                SCALE_LATENCY   = 3,
     parameter integer                BIAS_LATENCY    = 4,
-    parameter integer                CONVERT_LATENCY = 2
+    parameter integer                CONVERT_LATENCY = 2,
+    // Derived; leave it alone.
+    parameter integer                BLOCK_SCALE_W   = (BLOCK_FORMAT == 3) ? 32 : 8
 ) (
     input  wire                      clk_i,
     input  wire                      rst_ni,
@@ -87,10 +94,12 @@ module quaver_core #(
     input  wire                      s_axil_rready,
 
     input  wire [ROWS*LANES*8-1:0]   s_axis_a_tdata,
+    input  wire [BLOCK_SCALE_W-1:0]  s_axis_a_tuser,
     input  wire                      s_axis_a_tvalid,
     output wire                      s_axis_a_tready,
 
     input  wire [COLS*LANES*8-1:0]   s_axis_b_tdata,
+    input  wire [COLS*BLOCK_SCALE_W-1:0] s_axis_b_tuser,
     input  wire                      s_axis_b_tvalid,
     output wire                      s_axis_b_tready,
 
@@ -118,13 +127,17 @@ module quaver_core #(
     localparam integer OUTPUT_INDEX_W = (OUTPUT_COUNT > 1) ? $clog2(OUTPUT_COUNT) : 1;
     localparam integer COUNTERS       = 7;
 
-    // Exact sums take init when they are rounded, in the drain. Chunked ones have two
-    // words of FP32 in the memory, and an adder between the array and the memory.
+    // Exact sums take init when they are rounded, in the drain. Chunked ones, and those
+    // of blocks with scales, have two words of FP32 in the memory, and arithmetic between
+    // the array and the memory.
     localparam integer EXACT          = (ACCUMULATOR[3:0] == 4'd4) ? 1 : 0;
     localparam integer CHUNKED        = (CHUNK_TILES > 0) ? 1 : 0;
     localparam integer MEMORY_W       = (CHUNKED != 0) ? 64 : PSUM_W;
     localparam integer SUM_W          = (EXACT != 0) ? PSUM_W : 32;
-    localparam integer RETIRE_LATENCY = (CHUNKED != 0) ? 4 : 0;
+    localparam integer BLOCK_LATENCY  = 3;
+    localparam integer CHUNK_LATENCY  = 4;
+    localparam integer RETIRE_LATENCY = (BLOCK_FORMAT != 0) ? BLOCK_LATENCY + CHUNK_LATENCY :
+                                        (CHUNKED != 0)      ? CHUNK_LATENCY : 0;
 
     localparam [11:0] CONTROL_ADDRESS = 12'h010;
     localparam [1:0]  SCALE_TENSOR    = 2'd1;
@@ -533,20 +546,43 @@ module quaver_core #(
     genvar col;
     generate
         if (CHUNKED != 0) begin : gen_chunked
-            quaver_chunks #(
-                .COLS         (COLS),
-                .PSUM_LATENCY (ROWS * PE_LATENCY),
-                .LATENCY      (RETIRE_LATENCY)
-            ) u_chunks (
-                .clk_i     (clk_i),
-                .rst_ni    (job_rst_n),
-                .restart_i (launch_restart),
-                .promote_i (launch_promote),
-                .word_i    (word_out),
-                .psum_o    (psum_in),
-                .psum_i    (psum_out),
-                .word_o    (word_in)
-            );
+            if (BLOCK_FORMAT != 0) begin : gen_blocks
+                quaver_blocks #(
+                    .COLS          (COLS),
+                    .FORMAT        (BLOCK_FORMAT),
+                    .PSUM_LATENCY  (ROWS * PE_LATENCY),
+                    .SCALE_LATENCY (BLOCK_LATENCY),
+                    .ADD_LATENCY   (CHUNK_LATENCY)
+                ) u_blocks (
+                    .clk_i     (clk_i),
+                    .rst_ni    (job_rst_n),
+                    .restart_i (launch_restart),
+                    .promote_i (launch_promote),
+                    .scale_a_i (s_axis_a_tuser),
+                    .load_i    (s_axis_b_tvalid && s_axis_b_tready),
+                    .scale_b_i (s_axis_b_tuser),
+                    .swap_i    (swap),
+                    .word_i    (word_out),
+                    .psum_o    (psum_in),
+                    .psum_i    (psum_out),
+                    .word_o    (word_in)
+                );
+            end else begin : gen_chunks
+                quaver_chunks #(
+                    .COLS         (COLS),
+                    .PSUM_LATENCY (ROWS * PE_LATENCY),
+                    .LATENCY      (CHUNK_LATENCY)
+                ) u_chunks (
+                    .clk_i     (clk_i),
+                    .rst_ni    (job_rst_n),
+                    .restart_i (launch_restart),
+                    .promote_i (launch_promote),
+                    .word_i    (word_out),
+                    .psum_o    (psum_in),
+                    .psum_i    (psum_out),
+                    .word_o    (word_in)
+                );
+            end
 
             for (col = 0; col < COLS; col = col + 1) begin : gen_column
                 assign preload_word[64*col +: 64] = {s_axis_c_tdata[32*col +: 32], 32'd0};
@@ -566,6 +602,10 @@ module quaver_core #(
             end else begin : gen_fp32
                 assign preload_word = s_axis_c_tdata;
             end
+        end
+
+        if (BLOCK_FORMAT == 0) begin : gen_no_block_scales
+            wire unused = &{1'b0, s_axis_a_tuser, s_axis_b_tuser};
         end
     endgenerate
 

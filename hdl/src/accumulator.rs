@@ -2,7 +2,7 @@
 //! and the parameters by which the Verilog chooses it.
 
 use quaver_contract::accumulator::{Addend, Dot, DotOutput, Groups, ProductExponent};
-use quaver_contract::{Accumulator, CoreConfig, Encoding, Format};
+use quaver_contract::{Accumulator, CoreConfig, Encoding, Format, formats};
 
 use crate::HdlError;
 
@@ -178,7 +178,10 @@ pub(crate) fn parameters(config: &CoreConfig) -> Result<Vec<(&'static str, Strin
             ));
         }
         Accumulator::Chunked { every, .. } => every / config.tile_k(),
-        _ => 0,
+        _ => match config.block_scales {
+            Some(blocks) => blocks.length / config.tile_k(),
+            None => 0,
+        },
     };
     let (psum_bits, field) = if config.accumulator == Accumulator::Exact {
         if !EXACT_LATENCIES.contains(&config.pe_latency) {
@@ -204,14 +207,29 @@ pub(crate) fn parameters(config: &CoreConfig) -> Result<Vec<(&'static str, Strin
     } else {
         (32, 0)
     };
+    let block_format = match config.block_scales {
+        Some(blocks) => block_scale_number(blocks.format),
+        None => 0,
+    };
     Ok(vec![
         ("ACCUMULATOR", format!("96'h{:024x}", code(adder(config)))),
         ("PSUM_W", psum_bits.to_string()),
         ("EXACT_FIELD", field.to_string()),
         ("CHUNK_TILES", chunk_tiles.to_string()),
+        ("BLOCK_FORMAT", block_format.to_string()),
         ("K_MAX", format!("32'h{:08x}", config.max_k().unwrap_or(0))),
         ("FP32_NAN", format!("32'h{:08x}", config.accumulator.nan())),
     ])
+}
+
+/// The number of a format of blocks' scales in the Verilog, see `quaver_block_factor`.
+///
+/// # Panics
+/// With a format that is none of [`quaver_contract::BlockScale`].
+pub fn block_scale_number(format: &Format) -> u32 {
+    let numbered = [formats::E8M0FNU, formats::E4M3FN, formats::FP32];
+    let position = numbered.iter().position(|f| f.name == format.name);
+    1 + position.expect("a format of blocks' scales") as u32
 }
 
 /// Bits of an exact sum of as many terms as the core takes, in two's complement: no sum overflows.

@@ -10,6 +10,9 @@ use crate::{HdlError, csr, parameters, readme, scripts, text, wrapper};
 /// The unit that the generated top is a wrapper of.
 const CORE: &str = "quaver_core";
 
+/// Ports of the core that are there for scales of blocks alone.
+const BLOCK_SCALES: [&str; 2] = ["s_axis_a_tuser", "s_axis_b_tuser"];
+
 /// The generated unit.
 pub(crate) const CSR: &str = "quaver_csr";
 
@@ -37,7 +40,11 @@ pub fn generate(config: &CoreConfig) -> Result<Design, HdlError> {
         text::header("//", &config.name, ""),
         text::one_line(&config.description)
     );
-    let (contents, ports) = wrapper::wrap(&top, &comment, CORE, source, &parameters)?;
+    let unused: &[&str] = match config.block_scales {
+        Some(_) => &[],
+        None => &BLOCK_SCALES,
+    };
+    let (contents, ports) = wrapper::wrap(&top, &comment, CORE, source, &parameters, unused)?;
 
     let mut files = library.files(CORE)?;
     files.push(DesignFile {

@@ -7,14 +7,18 @@ use crate::design::{Direction, Port};
 use crate::header::Header;
 
 /// Text of the module `name`, an instance of `unit` with these parameter values; and its ports.
+/// Inputs that are `unused` are 0 and no ports of the module.
 pub(crate) fn wrap(
     name: &str,
     comment: &str,
     unit: &str,
     source: &str,
     parameters: &[(&str, String)],
+    unused: &[&str],
 ) -> Result<(String, Vec<Port>), HdlError> {
-    let ports = Header::read(unit, source)?.ports(parameters)?;
+    let all = Header::read(unit, source)?.ports(parameters)?;
+    let is_unused = |port: &Port| unused.contains(&port.name.as_str());
+    let ports: Vec<Port> = all.iter().filter(|p| !is_unused(p)).cloned().collect();
     let mut text = format!("{comment}`default_nettype none\n\nmodule {name} (\n");
     let last = ports.len() - 1;
     for (i, port) in ports.iter().enumerate() {
@@ -47,11 +51,16 @@ pub(crate) fn wrap(
         }
         line(&mut text, format_args!("    ) u_{instance} ("));
     }
-    for (i, port) in ports.iter().enumerate() {
+    let last = all.len() - 1;
+    for (i, port) in all.iter().enumerate() {
         let comma = if i == last { "" } else { "," };
+        let driver = match is_unused(port) {
+            true => format!("{}'d0", port.width),
+            false => port.name.clone(),
+        };
         line(
             &mut text,
-            format_args!("        .{:<20} ({}){comma}", port.name, port.name),
+            format_args!("        .{:<20} ({driver}){comma}", port.name),
         );
     }
     text.push_str("    );\nendmodule\n\n`default_nettype wire\n");

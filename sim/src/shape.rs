@@ -55,13 +55,19 @@ impl Shape {
     ///
     /// # Errors
     /// [`SimError::Accumulator`] for an accumulator other than `fp32`, which the Verilog does not
-    /// have either.
+    /// have either; [`SimError::BlockScales`] for a core with scales of blocks.
     pub fn new(config: &CoreConfig) -> Result<Self, SimError> {
         if config.accumulator != Accumulator::Fp32 {
             return Err(SimError::Accumulator {
                 config: config.name.clone(),
                 value: config.accumulator_name.to_owned(),
                 allowed: "fp32",
+            });
+        }
+        if let Some(value) = config.block_scales {
+            return Err(SimError::BlockScales {
+                config: config.name.clone(),
+                value,
             });
         }
         let numbered = |formats: &[&'static Format]| -> Vec<(&'static Format, u8)> {

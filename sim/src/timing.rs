@@ -192,8 +192,11 @@ struct Walk {
 }
 
 /// Clocks from the array to the memory of a chunked accumulator, and from the memory to the scale
-/// of an exact one (`RETIRE_LATENCY` and `FINISH_LATENCY`).
+/// of an exact one (`CHUNK_LATENCY` and `FINISH_LATENCY`).
 const ADDER: i64 = 4;
+
+/// Clocks more to the memory where a block's sum is scaled (`BLOCK_LATENCY`).
+const BLOCK_SCALE: i64 = 3;
 
 /// Clock of the first tile of every walker: the job is checked at 1, and started at 2.
 const FIRST_TILE: i64 = 4;
@@ -205,7 +208,11 @@ impl Walk {
         let tile_rows = config.tile_rows as i64;
         let exact = config.accumulator == Accumulator::Exact;
         let chunked = matches!(config.accumulator, Accumulator::Chunked { .. });
-        let retire = if chunked { ADDER } else { 0 };
+        let retire = match config.block_scales {
+            Some(_) => BLOCK_SCALE + ADDER,
+            None if chunked => ADDER,
+            None => 0,
+        };
         Self {
             rows,
             load: rows + (rows - 1) * latency + cols,

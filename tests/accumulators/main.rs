@@ -1,5 +1,6 @@
 //! Every accumulator of the contract in the Verilog, unit by unit, against the golden model.
 
+mod blocks;
 mod captures;
 mod cores;
 mod pe;

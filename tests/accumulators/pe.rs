@@ -54,7 +54,7 @@ pub(crate) fn golden(config: &CoreConfig, case: &Case) -> u32 {
 }
 
 /// A unit in its simulator, one case a clock.
-struct Clocked {
+pub(crate) struct Clocked {
     simulation: Box<dyn Simulation>,
     inputs: Vec<PortId>,
     output: PortId,
@@ -62,7 +62,7 @@ struct Clocked {
 }
 
 impl Clocked {
-    fn open(
+    pub(crate) fn open(
         cache: &Cache,
         name: &str,
         parameters: &[(&str, String)],
@@ -91,7 +91,7 @@ impl Clocked {
     }
 
     /// Rows of inputs to rows of outputs. A row is the words of all inputs, in their order.
-    fn run(&mut self, rows: &[Vec<u32>]) -> Vec<Vec<u32>> {
+    pub(crate) fn run(&mut self, rows: &[Vec<u32>]) -> Vec<Vec<u32>> {
         let idle = rows[0].clone();
         let words: Vec<u32> = rows
             .iter()

@@ -46,6 +46,14 @@ pub(crate) fn element(job: &OwnedJob, row: usize, col: usize) -> String {
     }
     let terms = job.length(Dimension::K);
     for k in 0..terms.min(MAX_TERMS) {
+        if let Some(b) = job.blocks.as_ref().filter(|b| k % b.length == 0) {
+            let scales = (
+                b.a[(row / b.rows, k / b.length)],
+                b.b[(k / b.length, col / b.cols)],
+            );
+            let (of_a, of_b) = (code(scales.0, b.format), code(scales.1, b.format));
+            line("block", format!("scales {of_a} * {of_b}"));
+        }
         let a = code(job.a[(row, k)].into(), job.format_a);
         let b = code(job.b[(k, col)].into(), job.format_b);
         line(&format!("k={k}"), format!("{a} * {b}"));

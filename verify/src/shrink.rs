@@ -3,7 +3,7 @@
 use quaver_contract::Conversion;
 use quaver_contract::formats::FP32;
 
-use crate::stimulus::owned::{Dimension, OwnedJob, OwnedScale};
+use crate::stimulus::owned::{Dimension, OwnedBlocks, OwnedJob, OwnedScale};
 
 /// Attempts after which the smallest failing job so far is taken.
 const MAX_ATTEMPTS: usize = 200;
@@ -71,6 +71,14 @@ fn candidates(job: &OwnedJob, fp32_output: bool) -> Vec<OwnedJob> {
         job.scale = OwnedScale::None
     });
     edit(job.bias.is_some(), |job| job.bias = None);
+    let scaled = |job: &OwnedJob| {
+        job.blocks
+            .as_ref()
+            .is_some_and(|blocks| *blocks != blocks.ones())
+    };
+    edit(scaled(job), |job| {
+        job.blocks = job.blocks.as_ref().map(OwnedBlocks::ones);
+    });
     edit(job.relu, |job| job.relu = false);
     edit(fp32_output && job.output != plain, |job| {
         job.output = Conversion::native(FP32);

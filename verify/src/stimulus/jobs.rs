@@ -2,11 +2,11 @@
 //! output policy, operands and initial values of every class.
 
 use ndarray::{Array1, Array2, Axis};
-use quaver_contract::{Conversion, CoreConfig, Format, Infinity, Overflow, Rounding};
+use quaver_contract::{Conversion, CoreBlocks, CoreConfig, Format, Infinity, Overflow, Rounding};
 
 use super::codes::{CodeClass, Pools};
 use super::fp32::Fp32Class;
-use super::owned::{OwnedJob, OwnedScale};
+use super::owned::{OwnedBlocks, OwnedJob, OwnedScale};
 use crate::coverage::{Class, Coverage};
 use crate::random::Random;
 
@@ -53,6 +53,7 @@ impl<'a> JobSource<'a> {
         let pools = config.operand_formats.iter().map(|&f| (Pools::new(f), f));
         let roundings = job_roundings();
         let outputs = config.output_formats.iter();
+        let block = config.block_scales.map_or(0, |blocks| blocks.length);
         Self {
             config,
             pools: pools.collect(),
@@ -60,7 +61,7 @@ impl<'a> JobSource<'a> {
                 .flat_map(|f| legal_conversions(f, &roundings))
                 .collect(),
             longest: [
-                3 * config.tile_k() + 5,
+                3 * config.tile_k().max(block) + 5,
                 (2 * config.tile_rows + 3).min(300),
                 3 * config.cols + 2,
             ],
@@ -87,6 +88,8 @@ impl<'a> JobSource<'a> {
             format!("epilogue: scale {scale}, bias {bias}, relu {relu}")
         });
         let shapes = SHAPES.iter().map(|(name, _)| format!("shape: {name}"));
+        let blocks = block_classes(self.config).iter();
+        let blocks = blocks.map(|(name, _)| format!("scales of blocks: {name}"));
         let outputs = self.config.output_formats.iter();
         let outputs = outputs.map(|f| format!("output: {}", f.name));
         codes
@@ -94,6 +97,7 @@ impl<'a> JobSource<'a> {
             .chain(epilogues)
             .chain(shapes)
             .chain(outputs)
+            .chain(blocks)
     }
 
     /// A random job. `index` makes sure that every class has its turn.
@@ -127,6 +131,13 @@ impl<'a> JobSource<'a> {
             position.expect("conversions are to output formats"),
         );
 
+        let block_classes = block_classes(self.config);
+        let block_class = (!block_classes.is_empty()).then(|| {
+            let chosen = random.below(block_classes.len());
+            count(block_classes.len(), chosen);
+            block_classes[chosen].1
+        });
+
         let mut shape = self.shape(random);
         (SHAPES[shape_class].1)(&mut shape, self.config);
         let [k, mut m, n] = shape;
@@ -148,8 +159,24 @@ impl<'a> JobSource<'a> {
         };
         let bias =
             (epilogue & 2 != 0).then(|| Array1::from_shape_simple_fn(n, || Fp32Class::any(random)));
+        let scales = self.config.block_scales.zip(block_class);
+        let blocks = scales.map(|(CoreBlocks { format, length }, code)| {
+            let mut one_of = |sizes: [usize; 4]| sizes[random.below(sizes.len())];
+            let (rows, cols) = (one_of([1, 1, 3, 128]), one_of([1, 1, 2, 128]));
+            let count = k.div_ceil(length);
+            let mut scales = |shape| Array2::from_shape_simple_fn(shape, || code(format, random));
+            OwnedBlocks {
+                length,
+                format,
+                rows,
+                cols,
+                a: scales((m.div_ceil(rows), count)),
+                b: scales((count, n.div_ceil(cols))),
+            }
+        });
         OwnedJob {
             init,
+            blocks,
             scale,
             bias,
             relu: epilogue & 1 != 0,
@@ -171,6 +198,34 @@ impl<'a> JobSource<'a> {
                 1 + random.below(longest)
             }
         })
+    }
+}
+
+type ScaleCode = fn(&'static Format, &mut Random) -> u32;
+
+/// What scales of blocks look like; none on a core that takes none.
+fn block_classes(config: &CoreConfig) -> &'static [(&'static str, ScaleCode)] {
+    match config.block_scales {
+        None => &[],
+        Some(_) => &[
+            ("ordinary", |format, random| match format.name {
+                "fp32" => Fp32Class::Ordinary.value(random),
+                // Powers around 1, so that sums of some blocks meet.
+                "e8m0fnu" => 117 + random.below(20) as u32,
+                _ => random.bits32() & 0x7f,
+            }),
+            ("any code", |format, random| match format.name {
+                "fp32" => Fp32Class::any(random),
+                _ => random.bits32() & format.code_mask(),
+            }),
+            // Where what they multiply to leaves binary32, and NaN.
+            ("ends of the range", |format, random| match format.name {
+                "fp32" => Fp32Class::Special.value(random),
+                "e8m0fnu" if random.one_in(16) => 0xff,
+                "e8m0fnu" => [0, 1, 30, 60, 190, 220, 253, 254][random.below(8)],
+                _ => [0x00, 0x80, 0x01, 0x07, 0x08, 0x7e, 0xfe, 0x7f][random.below(8)],
+            }),
+        ],
     }
 }
 

@@ -1,7 +1,9 @@
 //! A job with its arrays, so that it can be kept, shrunk and written down.
 
 use ndarray::{Array1, Array2, Axis, Slice};
-use quaver_contract::{Accumulator, Conversion, Format, Job, Scale};
+use quaver_contract::{
+    Accumulator, BlockScales, Conversion, CoreBlocks, CoreConfig, Format, Job, Scale,
+};
 
 /// The scale of an [`OwnedJob`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,6 +14,69 @@ pub enum OwnedScale {
     Tensor(u32),
     /// One per column, as binary32 bits.
     PerColumn(Array1<u32>),
+}
+
+/// [`BlockScales`], owning what those borrow.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwnedBlocks {
+    /// Terms of K that share a scale.
+    pub length: usize,
+    /// Format of the scales.
+    pub format: &'static Format,
+    /// Rows of A that share a scale.
+    pub rows: usize,
+    /// Columns of B that share a scale.
+    pub cols: usize,
+    /// Scales of A, shape `(ceil(M / rows), ceil(K / length))`.
+    pub a: Array2<u32>,
+    /// Scales of B, shape `(ceil(K / length), ceil(N / cols))`.
+    pub b: Array2<u32>,
+}
+
+impl OwnedBlocks {
+    fn view(&self) -> BlockScales<'_> {
+        BlockScales {
+            length: self.length,
+            format: self.format,
+            rows: self.rows,
+            cols: self.cols,
+            a: self.a.view(),
+            b: self.b.view(),
+        }
+    }
+
+    /// The same blocks with scales of 1.
+    #[must_use]
+    pub fn ones(&self) -> Self {
+        let format = self.format;
+        // The field of 2^0.
+        let one = format.bias.cast_unsigned() << format.fraction_bits;
+        Self {
+            a: self.a.mapv(|_| one),
+            b: self.b.mapv(|_| one),
+            ..self.clone()
+        }
+    }
+
+    /// Scales for what the range leaves of an axis: as many as its blocks are, from the block on in
+    /// which the range begins.
+    fn cut(&self, dimension: Dimension, start: usize, end: usize) -> Self {
+        let of = |scales: &Array2<u32>, axis, block: usize| {
+            let first = start / block;
+            let range = Slice::from(first..first + (end - start).div_ceil(block));
+            scales.slice_axis(Axis(axis), range).to_owned()
+        };
+        let mut blocks = self.clone();
+        match dimension {
+            Dimension::M => blocks.a = of(&self.a, 0, self.rows),
+            Dimension::N => blocks.b = of(&self.b, 1, self.cols),
+            Dimension::K => {
+                blocks.a = of(&self.a, 1, self.length);
+                blocks.b = of(&self.b, 0, self.length);
+            }
+        }
+        blocks
+    }
 }
 
 /// [`Job`], owning what that borrows.
@@ -29,6 +94,8 @@ pub struct OwnedJob {
     pub accumulator: Accumulator,
     /// Initial values, shape `(M, N)`.
     pub init: Option<Array2<u32>>,
+    /// Scales of the operands' blocks.
+    pub blocks: Option<OwnedBlocks>,
     /// Factor of the sum.
     pub scale: OwnedScale,
     /// Biases, shape `(N,)`.
@@ -65,11 +132,33 @@ impl OwnedJob {
             format_b,
             accumulator,
             init: None,
+            blocks: None,
             scale: OwnedScale::None,
             bias: None,
             relu: false,
             output,
         }
+    }
+
+    /// The job as the core takes it: with scales of 1 where the core wants scales of blocks and
+    /// the job has none.
+    #[must_use]
+    pub fn on(mut self, config: &CoreConfig) -> Self {
+        if self.blocks.is_none()
+            && let Some(CoreBlocks { format, length }) = config.block_scales
+        {
+            let [m, n, k] = [Dimension::M, Dimension::N, Dimension::K].map(|d| self.length(d));
+            let blocks = OwnedBlocks {
+                length,
+                format,
+                rows: 1,
+                cols: 1,
+                a: Array2::zeros((m, k.div_ceil(length))),
+                b: Array2::zeros((k.div_ceil(length), n)),
+            };
+            self.blocks = Some(blocks.ones());
+        }
+        self
     }
 
     /// The view that engines take.
@@ -81,7 +170,7 @@ impl OwnedJob {
             format_b: self.format_b,
             accumulator: self.accumulator,
             init: self.init.as_ref().map(|init| init.view()),
-            blocks: None,
+            blocks: self.blocks.as_ref().map(OwnedBlocks::view),
             scale: match &self.scale {
                 OwnedScale::None => Scale::None,
                 OwnedScale::Tensor(scale) => Scale::Tensor(*scale),
@@ -107,6 +196,8 @@ impl OwnedJob {
     pub fn cut(&self, dimension: Dimension, start: usize, end: usize) -> Self {
         let mut job = self.clone();
         let range = Slice::from(start..end);
+        let blocks = self.blocks.as_ref();
+        job.blocks = blocks.map(|blocks| blocks.cut(dimension, start, end));
         match dimension {
             Dimension::M => {
                 job.a = self.a.slice_axis(Axis(0), range).to_owned();
@@ -147,8 +238,13 @@ impl OwnedJob {
         };
         let present = |present| if present { "yes" } else { "none" };
         let output = &self.output;
+        let blocks = match &self.blocks {
+            None => "none".to_owned(),
+            Some(b) => format!("{}:{} x{} x{}", b.format.name, b.length, b.rows, b.cols),
+        };
         format!(
-            "m={} n={} k={} a={} b={} accumulator={} init={} scale={scale} bias={} relu={} \
+            "m={} n={} k={} a={} b={} accumulator={} init={} blocks={blocks} scale={scale} bias={} \
+             relu={} \
              output={} rounding={} overflow={} infinity={}",
             self.length(Dimension::M),
             self.length(Dimension::N),

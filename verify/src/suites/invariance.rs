@@ -32,14 +32,20 @@ pub(super) fn variants(base: &CoreConfig, tier: Tier) -> Vec<CoreConfig> {
         let shapes = SHAPES.iter().zip(LATENCIES).zip(TILE_ROWS.iter().cycle());
         shapes.map(|((&shape, latency), &tile_rows)| variant(shape, latency, tile_rows))
     };
+    // Blocks end where k tiles do.
+    let is_legal = |config: &CoreConfig| {
+        let blocks = config.block_scales;
+        blocks.is_none_or(|blocks| blocks.length.is_multiple_of(config.tile_k()))
+    };
     match tier {
-        Tier::Smoke => diagonal().take(2).collect(),
-        Tier::Quick | Tier::Exhaustive => diagonal().collect(),
+        Tier::Smoke => diagonal().filter(is_legal).take(2).collect(),
+        Tier::Quick | Tier::Exhaustive => diagonal().filter(is_legal).collect(),
         Tier::Extensive => SHAPES
             .iter()
             .flat_map(|&shape| LATENCIES.map(move |latency| (shape, latency)))
             .flat_map(|(shape, latency)| TILE_ROWS.iter().map(move |&t| (shape, latency, t)))
             .map(|(shape, latency, tile_rows)| variant(shape, latency, tile_rows))
+            .filter(is_legal)
             .collect(),
     }
 }

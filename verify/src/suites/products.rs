@@ -30,7 +30,8 @@ pub(super) fn run(context: &SuiteContext<'_>, tally: &mut Tally) -> Result<(), V
                 (format_b, Array2::from_shape_fn((1, b.len()), |(_, n)| b[n])),
                 config.accumulator,
                 output,
-            );
+            )
+            .on(context.config);
             let class = tally
                 .coverage
                 .declare(format!("{} * {}", format_a.name, format_b.name));

@@ -62,7 +62,7 @@
 /* write_refused: a register was written while busy and kept its value; cleared by start and abort */
 #define QUAVER_STATUS_WRITE_REFUSED_SHIFT   2u
 #define QUAVER_STATUS_WRITE_REFUSED_MASK    0x00000004u
-/* bad_job: the last start named a format, rounding or policy that the core does not have; cleared by start and abort */
+/* bad_job: the last start named a format, rounding or policy that the core does not have, or a K above the largest that it sums; cleared by start and abort */
 #define QUAVER_STATUS_BAD_JOB_SHIFT         3u
 #define QUAVER_STATUS_BAD_JOB_MASK          0x00000008u
 

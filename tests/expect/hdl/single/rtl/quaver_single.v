@@ -62,6 +62,7 @@ module quaver_single (
         .PSUM_W       (32),
         .EXACT_FIELD  (0),
         .CHUNK_TILES  (0),
+        .BLOCK_FORMAT (0),
         .K_MAX        (32'h00000000),
         .FP32_NAN     (32'h7fc00000)
     ) u_core (
@@ -87,9 +88,11 @@ module quaver_single (
         .s_axil_rvalid        (s_axil_rvalid),
         .s_axil_rready        (s_axil_rready),
         .s_axis_a_tdata       (s_axis_a_tdata),
+        .s_axis_a_tuser       (8'd0),
         .s_axis_a_tvalid      (s_axis_a_tvalid),
         .s_axis_a_tready      (s_axis_a_tready),
         .s_axis_b_tdata       (s_axis_b_tdata),
+        .s_axis_b_tuser       (8'd0),
         .s_axis_b_tvalid      (s_axis_b_tvalid),
         .s_axis_b_tready      (s_axis_b_tready),
         .s_axis_c_tdata       (s_axis_c_tdata),
