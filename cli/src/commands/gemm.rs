@@ -9,7 +9,7 @@ use std::time::Instant;
 use clap::Args;
 use quaver_contract::accumulator::{AccumulatorRow, TABLE as ACCUMULATORS};
 use quaver_contract::profile::Profile;
-use quaver_contract::{CoreConfig, Format, Job, Rounding};
+use quaver_contract::{Blocking, CoreConfig, Format, Job, Rounding};
 
 use crate::args::{Global, Policy, one_of};
 use crate::console;
@@ -17,7 +17,7 @@ use crate::engines::{ENGINES, EngineOptions, EngineRow, SimulatorArgs};
 use crate::error::CliError;
 use crate::npy;
 use crate::output::{Output, Pending};
-use operands::Operands;
+use operands::{Operands, OwnedBlocks};
 use report::{Clock, Report};
 
 const EXAMPLES: &str = "\
@@ -25,12 +25,15 @@ ARRAYS:
   A is M x K and B is K x N, uint8 codes; init is M x N, bias and column scales have N elements, all
   float32 or uint32 bits. C or Fortran order. M, N and K may be 0. The result is float32 for fp32,
   float16 for fp16, and else unsigned integers that hold the codes. Scales of A and B are multiplied
-  in binary32 before the job runs.
+  in binary32 before the job runs. Scales of blocks are what quaver convert --block writes; blocks of
+  A and of B have the same length along K.
 
 EXAMPLES:
   quaver gemm --a a.npy --b b.npy --format-a e4m3fn --format-b e4m3fn --engine golden -o d.npy
   quaver gemm --a a.npy --b b.npy --format-a e4m3fn --format-b e5m2 --engine rtl --config small \\
     --scale-a 0.5 --scale-b columns.npy --bias bias.npy --relu --out e4m3fn --json -o d.npy
+  quaver gemm --a a.npy --b b.npy --format-a e4m3fn --format-b e4m3fn --engine fast \\
+    --block-a mx --block-scales-a sa.npy --block-b mx:32x1 --block-scales-b sb.npy -o d.npy
   quaver gemm --a a.npy --b b.npy --format-a e5m2 --format-b e5m2 --engine rtl --config single \\
     --simulator icarus --stalls 7 --vcd run.vcd -o d.npy";
 
@@ -65,6 +68,23 @@ pub(crate) struct GemmArgs {
     /// Scale of B: a number, or an array of one or of N
     #[arg(long, value_name = "S|S.npy", allow_hyphen_values = true)]
     scale_b: Option<String>,
+
+    /// A is in blocks that have scales: mx, nvfp4, fp32, or RxC for fp32; another block than 1x32,
+    /// 1x16, 1x128 as in mx:4x32
+    #[arg(long, value_name = "KIND", value_parser = Blocking::get, requires_all = ["block_scales_a", "block_b"])]
+    block_a: Option<Blocking>,
+
+    /// Codes of the scales of A's blocks
+    #[arg(long, value_name = "S.npy", requires = "block_a")]
+    block_scales_a: Option<PathBuf>,
+
+    /// B is in such blocks: RxC of K x N, as in mx:32x1
+    #[arg(long, value_name = "KIND", value_parser = Blocking::get, requires_all = ["block_scales_b", "block_a"])]
+    block_b: Option<Blocking>,
+
+    /// Codes of the scales of B's blocks
+    #[arg(long, value_name = "S.npy", requires = "block_b")]
+    block_scales_b: Option<PathBuf>,
 
     /// Biases, one per column
     #[arg(long, value_name = "BIAS.npy")]
@@ -151,7 +171,7 @@ pub(crate) fn run(args: &GemmArgs, global: &Global) -> Result<(), CliError> {
         format_b,
         accumulator,
         init: operands.init.as_ref().map(|init| init.view()),
-        blocks: None,
+        blocks: operands.blocks.as_ref().map(OwnedBlocks::view),
         scale: operands.scale.view(),
         bias: operands.bias.as_ref().map(|bias| bias.view()),
         relu: args.relu,

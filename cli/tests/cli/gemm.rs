@@ -194,3 +194,99 @@ fn json_is_one_object_that_names_the_job() {
     // An engine without a clock counts no cycles.
     assert_eq!(report.get("cycles"), None);
 }
+
+/// Numbers between -4 and 4 with magnitudes of many sizes, as binary32.
+fn numbers(count: usize, seed: u32) -> Vec<f32> {
+    let scaled = |(i, code): (usize, u8)| (f32::from(code) - 128.0) / 32.0 / (1 << (i % 7)) as f32;
+    codes(count, seed)
+        .into_iter()
+        .enumerate()
+        .map(scaled)
+        .collect()
+}
+
+/// The value of a code of a format of at most 8 bits, or of binary32.
+fn value(code: u32, format: &str) -> f64 {
+    let format = Formats::default().get(format).unwrap();
+    f32::from_bits(quaver_golden::to_fp32(code, format)).into()
+}
+
+/// Operands that `quaver convert` quantises, multiplied block by block in host floats: products and
+/// factors are exact in binary64, so each rounding is one conversion (numerics.md, 7.8).
+#[test]
+fn quantised_blocks_vs_host_floats() {
+    let sandbox = Sandbox::new();
+    let (m, k, n) = (5, 300, 7);
+    let (x, w) = (numbers(m * k, 3), numbers(k * n, 4));
+    sandbox.save("x.npy", &[m, k], x);
+    sandbox.save("w.npy", &[k, n], w);
+    let cases = [
+        ("e4m3fn", "mx", "mx:32x1", "e8m0fnu", (1, 32, 1)),
+        ("e3m2fn", "mx", "mx:32x1", "e8m0fnu", (1, 32, 1)),
+        ("e2m1fn", "nvfp4", "nvfp4:16x1", "e4m3fn", (1, 16, 1)),
+        ("e4m3fn", "1x128", "128x128", "fp32", (1, 128, 128)),
+        ("e5m2", "fp32:2x64", "fp32:64x3", "fp32", (2, 64, 3)),
+    ];
+    for (format, block_a, block_b, scales, (rows, length, cols)) in cases {
+        let quantise = |input: &str, block: &str, codes: &str| {
+            let scales = format!("--scales s{codes}.npy");
+            let line = format!(
+                "convert --from fp32 --to {format} --block {block} {scales} {input}.npy -o {codes}.npy"
+            );
+            sandbox.line(&line).ok();
+        };
+        quantise("x", block_a, "a");
+        quantise("w", block_b, "b");
+        let line = format!(
+            "gemm --a a.npy --b b.npy --format-a {format} --format-b {format} --block-a {block_a} \
+             --block-scales-a sa.npy --block-b {block_b} --block-scales-b sb.npy -o d.npy"
+        );
+        let (a, b) = (sandbox.load::<u8>("a.npy").1, sandbox.load::<u8>("b.npy").1);
+        let read = |name: &str| -> Vec<f64> {
+            match scales {
+                "fp32" => sandbox
+                    .load::<f32>(name)
+                    .1
+                    .into_iter()
+                    .map(f64::from)
+                    .collect(),
+                _ => {
+                    let codes = sandbox.load::<u8>(name).1;
+                    codes
+                        .into_iter()
+                        .map(|code| value(code.into(), scales))
+                        .collect()
+                }
+            }
+        };
+        let (scales_a, scales_b) = (read("sa.npy"), read("sb.npy"));
+        let blocks = k.div_ceil(length);
+        let element = |i: usize, j: usize| {
+            let mut outer = 0.0_f32;
+            for block in 0..blocks {
+                let mut inner = 0.0_f32;
+                for t in block * length..k.min((block + 1) * length) {
+                    let product =
+                        value(a[i * k + t].into(), format) * value(b[t * n + j].into(), format);
+                    // The product has few bits: binary64 holds the sum before its one rounding.
+                    inner = (f64::from(inner) + product) as f32;
+                }
+                let scale_a = scales_a[i / rows * blocks + block];
+                let scale_b = scales_b[block * n.div_ceil(cols) + j / cols];
+                let factor = match scales {
+                    "fp32" => f64::from((scale_a * scale_b) as f32),
+                    _ => scale_a * scale_b,
+                };
+                outer += (factor * f64::from(inner)) as f32;
+            }
+            outer.to_bits()
+        };
+        let expected: Vec<u32> = (0..m * n).map(|at| element(at / n, at % n)).collect();
+        for engine in ["golden", "fast"] {
+            sandbox.line(&format!("{line} --engine {engine}")).ok();
+            let values = sandbox.load::<f32>("d.npy").1;
+            let bits: Vec<u32> = values.iter().map(|value| value.to_bits()).collect();
+            assert_eq!(bits, expected, "{format} {block_a} {engine}");
+        }
+    }
+}

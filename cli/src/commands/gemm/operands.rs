@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use ndarray::{Array, Array1, Array2, ArrayD, Dimension};
 use quaver_contract::formats::FP32;
-use quaver_contract::{Format, Scale};
+use quaver_contract::{BlockScales, Blocking, Format, Scale};
 
 use super::GemmArgs;
 use crate::error::CliError;
@@ -15,8 +15,77 @@ pub(super) struct Operands {
     pub(super) a: Array2<u8>,
     pub(super) b: Array2<u8>,
     pub(super) init: Option<Array2<u32>>,
+    pub(super) blocks: Option<OwnedBlocks>,
     pub(super) scale: OwnedScale,
     pub(super) bias: Option<Array1<u32>>,
+}
+
+/// Scales of the operands' blocks.
+pub(super) struct OwnedBlocks {
+    of_a: Blocking,
+    of_b: Blocking,
+    a: Array2<u32>,
+    b: Array2<u32>,
+}
+
+impl OwnedBlocks {
+    /// The scales as a job takes them.
+    pub(super) fn view(&self) -> BlockScales<'_> {
+        BlockScales {
+            length: self.of_a.cols,
+            format: self.of_a.scale_format(),
+            rows: self.of_a.rows,
+            cols: self.of_b.cols,
+            a: self.a.view(),
+            b: self.b.view(),
+        }
+    }
+
+    /// Reads the scales that the arguments name, of A with shape `(m, k)` and B with `(k, n)`.
+    fn read(args: &GemmArgs, (m, n, k): (usize, usize, usize)) -> Result<Option<Self>, CliError> {
+        let given = (
+            args.block_a.zip(args.block_scales_a.as_deref()),
+            args.block_b.zip(args.block_scales_b.as_deref()),
+        );
+        let (Some((of_a, path_a)), Some((of_b, path_b))) = given else {
+            return Ok(None);
+        };
+        if (of_a.scale, of_a.cols) != (of_b.scale, of_b.rows) {
+            return Err(CliError::option(
+                "--block-b",
+                format!(
+                    "{} x {} with {}",
+                    of_b.rows,
+                    of_b.cols,
+                    of_b.scale_format().name
+                ),
+                format!(
+                    "blocks of {} terms of K with scales in {}, as --block-a has",
+                    of_a.cols,
+                    of_a.scale_format().name
+                ),
+            ));
+        }
+        let read = |path: &Path, blocking: Blocking, matrix| -> Result<Array2<u32>, CliError> {
+            let codes = npy::read_codes(path, blocking.scale_format())?;
+            let scales: Array2<u32> = with_rank(path, codes, "one a block")?;
+            let (rows, cols) = blocking.scales(matrix);
+            match scales.dim() == (rows, cols) {
+                true => Ok(scales),
+                false => Err(shape(
+                    path,
+                    scales.shape(),
+                    format!("one a block: [{rows}, {cols}]"),
+                )),
+            }
+        };
+        Ok(Some(Self {
+            a: read(path_a, of_a, (m, k))?,
+            b: read(path_b, of_b, (k, n))?,
+            of_a,
+            of_b,
+        }))
+    }
 }
 
 /// The combined scale: binary32 codes.
@@ -96,6 +165,7 @@ impl Operands {
         };
         Ok(Self {
             init: init.transpose()?,
+            blocks: OwnedBlocks::read(args, (m, n, k))?,
             bias: bias.transpose()?,
             scale: OwnedScale::combine(scale_a, scale_b),
             a,
