@@ -74,6 +74,7 @@ pe_latency = {latency}
 tile_rows = 1
 dataflow = "weight_stationary"
 accumulator = "{accumulator}"
+block_scales = "none"
 operand_formats = ["e4m3fn"]
 output_formats = ["fp32"]
 """)

@@ -30,7 +30,7 @@ source = "this test"
 "#;
 
 /// The suites that say something of a format.
-const SUITES: &[&str] = &["decode", "products", "convert", "gemm"];
+const SUITES: &[&str] = &["decode", "products", "encode", "convert", "gemm"];
 
 fn added() -> Vec<&'static Format> {
     let folder = tempfile::tempdir().expect("a temporary folder");

@@ -150,6 +150,24 @@ fn decoder_of_every_operand_format_vs_golden() {
     }
 }
 
+/// Every FP16 and BF16 input, and ten million others.
+#[test]
+fn encoder_of_every_output_format_vs_golden() {
+    require(&["verilator"]);
+    let cores = cores_of_all_formats(|_| true);
+    assert!(!cores.is_empty());
+    for core in cores {
+        let report = run(&options(
+            &core,
+            Simulator::Verilator,
+            suites_tier(),
+            &["encode"],
+        ));
+        let least = 10_131_072 * core.output_formats.len() as u64;
+        assert!(report.suites[0].cases >= least);
+    }
+}
+
 #[test]
 fn conversion_to_every_output_format_vs_golden() {
     require(&["verilator"]);

@@ -9,6 +9,20 @@ use crate::text::{header, one_line};
 pub(crate) fn readme(config: &CoreConfig, top: &str) -> String {
     let name = &config.name;
     let (rows, cols, lanes) = (config.rows, config.cols, config.lanes());
+    let (scales, sideband) = match config.block_scales {
+        None => (String::new(), String::new()),
+        Some(blocks) => {
+            let (format, length) = (one_line(blocks.format.name), blocks.length);
+            let bits = blocks.format.bits();
+            let row = format!("| scales of blocks | {format}, one for {length} of K |\n");
+            let text = format!(
+                "\nEvery beat of `s_axis_a` has in `tuser` the scale of the row's block along K, {bits} bits \
+                 of {format};\nevery beat of `s_axis_b` has those of the {cols} columns' blocks. A block \
+                 is {length} of K.\n"
+            );
+            (row, text)
+        }
+    };
     format!(
         "{header}# {top}
 
@@ -23,7 +37,7 @@ A GEMM core: `D[M,N] = convert(relu(scale * (init + A[M,K] * B[K,N]) + bias))`, 
 | clocks from a PE's partial-sum input to its output | {pe_latency} |
 | rows of M in a partial-sum bank | {tile_rows} |
 | accumulator | {accumulator} |
-| operand formats | {operands} |
+{scales}| operand formats | {operands} |
 | output formats | {outputs} |
 
 ## Files
@@ -55,7 +69,7 @@ Element 0 of a beat is in the low bits. Elements beyond K or N are ignored.
 | `s_axis_c` | {cols} FP32 words | `col` is `init[m, n0 + col]` | when EPILOGUE.init is set, for each (n, m) tile: one a row |
 | `s_axis_p` | {cols} FP32 words | `col` is the scale, or the bias, of column `n0 + col` | for each n tile: one of scales when EPILOGUE.scale_mode is 2, then one of biases when EPILOGUE.bias is set |
 | `m_axis_d` | {cols} words of 32 bits | `col` is the code of `D[m, n0 + col]`, in the low bits | for each (n, m) tile: one a row; `tkeep` is set for columns < N; `tlast` ends the job |
-
+{sideband}
 ## Tools
 
 Lint, elaborate, build a C++ model, and synthesise; in this folder:

@@ -66,9 +66,14 @@ pub const SUITES: &[Suite] = &[
         run: multiply::run_relu,
     },
     Suite {
+        name: "encode",
+        summary: "each format's own rounding and policy, at the output conversion",
+        run: convert::run_encode,
+    },
+    Suite {
         name: "convert",
-        summary: "every legal rounding and policy, at the output conversion",
-        run: convert::run,
+        summary: "every other legal rounding and policy, at the output conversion",
+        run: convert::run_convert,
     },
     Suite {
         name: "gemm",

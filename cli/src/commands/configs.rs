@@ -43,6 +43,7 @@ struct Row {
     tile_rows: usize,
     dataflow: &'static str,
     accumulator: &'static str,
+    block_scales: String,
     operand_formats: Vec<&'static str>,
     output_formats: Vec<&'static str>,
 }
@@ -58,6 +59,9 @@ impl Row {
             tile_rows: config.tile_rows,
             dataflow: config.dataflow.name(),
             accumulator: config.accumulator_name,
+            block_scales: config
+                .block_scales
+                .map_or_else(|| "none".to_owned(), |blocks| blocks.to_string()),
             operand_formats: names(&config.operand_formats),
             output_formats: names(&config.output_formats),
             name: config.name,
@@ -90,6 +94,7 @@ pub(crate) fn run(args: &ConfigsArgs, global: &Global) -> Result<(), CliError> {
         "latency",
         "tile rows",
         "accumulator",
+        "block scales",
         "operands",
         "outputs",
         "description",
@@ -103,6 +108,7 @@ pub(crate) fn run(args: &ConfigsArgs, global: &Global) -> Result<(), CliError> {
             config.pe_latency.to_string(),
             config.tile_rows.to_string(),
             config.accumulator.to_owned(),
+            config.block_scales,
             config.operand_formats.join(","),
             config.output_formats.join(","),
             config.description,

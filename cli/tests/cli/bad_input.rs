@@ -3,7 +3,7 @@
 mod cases;
 
 use crate::support::{Sandbox, npy_header};
-use cases::{CONVERT, FORMATS, GEMM, GENERATE, USAGE, VERIFY};
+use cases::{BLOCKS, CONVERT, FORMATS, GEMM, GENERATE, USAGE, VERIFY};
 
 fn malformed() -> Vec<(&'static str, Vec<u8>, &'static str)> {
     let header = |text: &str| npy_header(text);
@@ -83,7 +83,8 @@ fn malformed() -> Vec<(&'static str, Vec<u8>, &'static str)> {
 }
 
 const CONFIG: &str = "description = \"\"\ncols = 1\npe_latency = 1\n\
-    dataflow = \"weight_stationary\"\naccumulator = \"fp32\"\noperand_formats = [\"e4m3fn\"]\n\
+    dataflow = \"weight_stationary\"\naccumulator = \"fp32\"\nblock_scales = \"none\"\n\
+    operand_formats = [\"e4m3fn\"]\n\
     output_formats = [\"fp32\"]\n";
 
 fn sandbox() -> Sandbox {
@@ -138,7 +139,7 @@ fn refused(sandbox: &Sandbox, arguments: &str, named: &[&str]) {
 fn bad_arguments_and_files_are_named() {
     let sandbox = sandbox();
     let mut cases = 0;
-    for (arguments, named) in [USAGE, FORMATS, CONVERT, GENERATE, VERIFY]
+    for (arguments, named) in [USAGE, FORMATS, BLOCKS, CONVERT, GENERATE, VERIFY]
         .into_iter()
         .flatten()
     {

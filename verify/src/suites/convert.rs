@@ -1,7 +1,8 @@
-//! `convert`: the output conversion, every legal combination of rounding and policies.
+//! `encode` and `convert`: the output conversion, with each format's own rounding and policies on
+//! many inputs, and with every other legal combination.
 
 use quaver_contract::formats::FP32;
-use quaver_contract::{Conversion, Encoding, Format, Rounding};
+use quaver_contract::{Conversion, Encoding, Format, Formats, Rounding};
 use quaver_golden::{add_fp32, convert, multiply_fp32, to_fp32};
 
 use crate::bench::{Bench, Unit};
@@ -12,7 +13,7 @@ use crate::stimulus::jobs::legal_conversions;
 use crate::{SuiteContext, Tally, Tier, VerifyError, describe};
 
 /// Random inputs of the native conversion, and of every other one, to a format in the quick tier.
-const NATIVE_CASES: u64 = 1_000_000;
+const NATIVE_CASES: u64 = 10_000_000;
 const OTHER_CASES: u64 = 50_000;
 /// Codes whose neighbourhoods are inputs of every conversion; formats with more are thinned.
 const MAX_CODES: u32 = 1 << 16;
@@ -74,11 +75,38 @@ fn random_bits(value: u32, format: &Format, random: &mut Random) -> u32 {
     }
 }
 
-/// Runs `quaver_convert` with the configuration's table of formats; in the exhaustive tier on
-/// every binary32 code for formats of up to 8 bits.
-pub(super) fn run(context: &SuiteContext<'_>, tally: &mut Tally) -> Result<(), VerifyError> {
+/// Every FP16 and every BF16 number, as binary32.
+fn half_precision() -> Result<Vec<u32>, VerifyError> {
+    let formats = Formats::default();
+    let mut numbers = Vec::new();
+    for name in ["fp16", "bf16"] {
+        let format = formats.get(name)?;
+        numbers.extend((0..=format.code_mask()).map(|code| to_fp32(code, format)));
+    }
+    Ok(numbers)
+}
+
+/// Runs the native conversions: in the exhaustive tier of every binary32 code to formats of up to
+/// 8 bits.
+pub(super) fn run_encode(context: &SuiteContext<'_>, tally: &mut Tally) -> Result<(), VerifyError> {
+    run(context, tally, true)
+}
+
+/// Runs the other conversions.
+pub(super) fn run_convert(
+    context: &SuiteContext<'_>,
+    tally: &mut Tally,
+) -> Result<(), VerifyError> {
+    run(context, tally, false)
+}
+
+/// Runs `quaver_convert` with the configuration's table of formats.
+fn run(context: &SuiteContext<'_>, tally: &mut Tally, native: bool) -> Result<(), VerifyError> {
     let formats = &context.config.output_formats;
-    let edges = edges();
+    let mut edges = edges();
+    if native {
+        edges.extend(half_precision()?);
+    }
     for latency in context.latencies(1, 1..=3) {
         let mut parameters = context.parameters(&["OUTPUT_COUNT", "OUTPUT_TABLE"])?;
         parameters.push(("LATENCY", latency.to_string()));
@@ -98,12 +126,14 @@ pub(super) fn run(context: &SuiteContext<'_>, tally: &mut Tally) -> Result<(), V
         };
         let mut bench = Bench::open(context, unit)?;
         for (row, &format) in formats.iter().enumerate() {
-            let purpose = format!("convert {} {latency}", format.name);
+            let suite = if native { "encode" } else { "convert" };
+            let purpose = format!("{suite} {} {latency}", format.name);
             let mut random = context.random(&purpose);
             let codes = format.max_code();
             let near = neighbourhoods(format, codes.div_ceil(MAX_CODES));
-            for conversion in legal_conversions(format, Rounding::ALL) {
-                let native = conversion == Conversion::native(format);
+            let mut conversions = legal_conversions(format, Rounding::ALL);
+            conversions.retain(|&c| (c == Conversion::native(format)) == native);
+            for conversion in conversions {
                 let directed = if native {
                     [edges.as_slice(), near.as_slice()].concat()
                 } else {

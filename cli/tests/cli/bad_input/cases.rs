@@ -34,6 +34,49 @@ pub(super) const FORMATS: &[Case] = &[
     ("configs none.toml", &["none.toml"]),
 ];
 
+/// Scales of blocks of a product.
+pub(super) const BLOCKS: &[Case] = &[
+    (
+        "gemm --a a.npy --b b.npy --format-a e5m2 --format-b e5m2 --engine golden -o o.npy \
+         --block-a mx --block-scales-a a.npy",
+        &["--block-b"],
+    ),
+    (
+        "gemm --a a.npy --b b.npy --format-a e5m2 --format-b e5m2 --engine golden -o o.npy \
+         --block-a mx --block-scales-a a.npy --block-b mx --block-scales-b b.npy",
+        &[
+            "--block-b",
+            "1 x 32 with e8m0fnu",
+            "blocks of 32 terms of K",
+        ],
+    ),
+    (
+        "gemm --a a.npy --b b.npy --format-a e5m2 --format-b e5m2 --engine golden -o o.npy \
+         --block-a mx --block-scales-a a.npy --block-b 32x1 --block-scales-b f32.npy",
+        &["--block-b", "scales in e8m0fnu"],
+    ),
+    (
+        "gemm --a a.npy --b b.npy --format-a e5m2 --format-b e5m2 --engine golden -o o.npy \
+         --block-a mx:1x1 --block-scales-a none.npy --block-b mx:1x1 --block-scales-b b.npy",
+        &["none.npy"],
+    ),
+    (
+        "gemm --a a.npy --b b.npy --format-a e5m2 --format-b e5m2 --engine golden -o o.npy \
+         --block-a mx:1x1 --block-scales-a b.npy --block-b mx:1x1 --block-scales-b b.npy",
+        &["b.npy", "shape [3, 2]", "one a block: [2, 3]"],
+    ),
+    (
+        "gemm --a a.npy --b b.npy --format-a e5m2 --format-b e5m2 --engine golden -o o.npy \
+         --block-a mx:1x1 --block-scales-a f32.npy --block-b mx:1x1 --block-scales-b b.npy",
+        &["f32.npy", "dtype float32", "uint8"],
+    ),
+    (
+        "gemm --a a.npy --b b.npy --format-a e5m2 --format-b e5m2 --engine golden -o o.npy \
+         --block-a mx:0x1 --block-scales-a a.npy --block-b mx:1x1 --block-scales-b b.npy",
+        &["--block-a", "1 or more"],
+    ),
+];
+
 /// Conversions.
 pub(super) const CONVERT: &[Case] = &[
     (
