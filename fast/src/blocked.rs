@@ -148,7 +148,7 @@ pub(crate) unsafe fn for_each_tile<T: Element>(
             let panel = panel_stride(tile_cols, depth);
             let a = operands.a.slice(s![m0..m0 + height, k0..k0 + depth]);
             let packed_a = &mut packed_a[..height * depth];
-            pack_a(operands.decoder_a, a, tile_rows, packed_a);
+            pack_a(isa, operands.decoder_a, a, tile_rows, packed_a);
             tiles.rows(k0..k0 + depth, m0..m0 + height);
             let panels_a = T::panels(isa, packed_a, &mut wide_a);
             for n0 in (0..cols).step_by(block_n) {

@@ -10,11 +10,12 @@ use crate::Isa;
 use crate::blocked::{Operands, multiply_add};
 use crate::decode::{Decoder, table};
 use crate::fixed::Fixed;
+use crate::isa::for_each_isa;
+use crate::kernel::Element;
 
-/// Rows and columns whose binary64 sums are held at a time; fewer rows where they are of parts.
-const BLOCK_M: usize = 1008;
-const BLOCK_M_OF_PARTS: usize = 504;
-const BLOCK_N: usize = 256;
+/// Rows and columns whose binary64 sums are held at a time, at most; those of three sums are fewer.
+const BLOCK: (usize, usize) = (672, 1024);
+const BLOCK_OF_PARTS: (usize, usize) = (336, 512);
 /// Bits of binary64's significand.
 const PRECISION: i32 = 53;
 /// Least terms between two emptyings of the binary64 sums.
@@ -114,9 +115,9 @@ impl Plan {
         if let ([low_a, high_a], [low_b, high_b]) = (&a[..], &b[..]) {
             let s = (high_a.limit - low_a.limit).max(high_b.limit - low_b.limit);
             let both = (Part::both(low_a, high_a, s), Part::both(low_b, high_b, s));
-            // The middle sum is of two products, and integers of 128 bits hold all three.
+            // The middle sum is of two products.
             let span = both.0.span() + both.1.span() + 1;
-            if span <= PRECISION - MIN_TERMS && 2 * s + PRECISION + 10 < 127 {
+            if span <= PRECISION - MIN_TERMS {
                 let low = (low_a.clone(), low_b.clone());
                 let high = (high_a.clone(), high_b.clone());
                 return Self {
@@ -130,18 +131,6 @@ impl Plan {
             pairs: pairs.map(|(a, b)| (a.clone(), b.clone())).collect(),
             crossed: None,
         }
-    }
-
-    /// Exponent of the lowest bit of each sum.
-    fn lowest(&self, pair: usize) -> i32 {
-        let (a, b) = &self.pairs[pair];
-        a.lowest
-            + b.lowest
-            + if pair == 1 {
-                self.crossed.unwrap_or(0)
-            } else {
-                0
-            }
     }
 
     /// Terms that keep every sum below 2^53 units, as an exponent.
@@ -184,21 +173,19 @@ pub(crate) unsafe fn run(
     let plan = Plan::new(formats.0, formats.1);
     let count = plan.pairs.len();
     let depth = 1usize << plan.depth();
-    // The lowest bit of any product, and each sum's distance from it; 128 bits hold all of them
-    // when the highest sum's 2^53 units do.
-    let unit = (0..count).map(|i| plan.lowest(i)).min().unwrap_or(0);
-    let shifts: Vec<(f64, i32)> = (0..count)
-        .map(|i| (2f64.powi(-plan.lowest(i)), plan.lowest(i) - unit))
-        .collect();
-    let narrow = shifts.iter().all(|&(_, shift)| shift + PRECISION + 8 < 127);
     let full = (Decoder::new(formats.0), Decoder::new(formats.1));
     let (rows_finite, cols_finite) = finite(&full, a, b);
-    let block_m = match count {
-        1 => BLOCK_M,
-        _ => BLOCK_M_OF_PARTS,
+    let most = match count {
+        1 => BLOCK,
+        _ => BLOCK_OF_PARTS,
     };
-    let block_m = block_m.min(rows);
-    let block_n = BLOCK_N.min(cols);
+    // Blocks of about the same size, of whole tiles.
+    let even = |extent: usize, most: usize, tile: usize| {
+        let blocks = extent.div_ceil(most).max(1);
+        extent.div_ceil(blocks).next_multiple_of(tile).max(1)
+    };
+    let tile = <f64 as Element>::tile(isa);
+    let (block_m, block_n) = (even(rows, most.0, tile.0), even(cols, most.1, tile.1));
     let mut partial = vec![0f64; count * block_m * block_n];
     let mut wide: Vec<Fixed> = Vec::new();
     for m0 in (0..rows).step_by(block_m) {
@@ -234,41 +221,49 @@ pub(crate) unsafe fn run(
                     }
                 }
             }
+            let all_cols_finite = cols_finite[n0..n0 + width].iter().all(|&finite| finite);
             for m in 0..height {
-                for n in 0..width {
-                    // SAFETY: inside the product.
-                    let sum = unsafe { &mut *sums.add((m0 + m) * stride + n0 + n) };
+                // SAFETY: a row of the block, inside the product.
+                let sums = unsafe {
+                    let start = sums.add((m0 + m) * stride + n0);
+                    std::slice::from_raw_parts_mut(start, width)
+                };
+                let parts: Vec<&[f64]> = partial
+                    .chunks_exact(block_m * block_n)
+                    .map(|sums| &sums[m * block_n..][..width])
+                    .collect();
+                let plain = single
+                    && all_cols_finite
+                    && rows_finite[m0 + m]
+                    && sums.iter().all(|&sum| sum == 0.0);
+                match &parts[..] {
+                    // One rounding of an exact number; + 0.0 makes a zero positive.
+                    [part] if plain => {
+                        for (sum, &part) in sums.iter_mut().zip(*part) {
+                            *sum = part as f32 + 0.0;
+                        }
+                        continue;
+                    }
+                    [low, middle, high] if plain => {
+                        round_sums(isa, low, middle, high, sums);
+                        continue;
+                    }
+                    _ => {}
+                }
+                for (n, sum) in sums.iter_mut().enumerate() {
                     if !(rows_finite[m0 + m] && cols_finite[n0 + n] && sum.is_finite()) {
                         *sum = special(&full, a.row(m0 + m), b.column(n0 + n), *sum);
                         continue;
                     }
-                    let at = m * block_n + n;
-                    *sum = match (single, count, *sum == 0.0) {
-                        // One rounding of an exact number; + 0.0 makes a zero positive.
-                        (true, 1, true) => partial[at] as f32 + 0.0,
-                        (true, _, true) if narrow => {
-                            let mut total = 0i128;
-                            for (sums, shift) in
-                                partial.chunks_exact(block_m * block_n).zip(&shifts)
-                            {
-                                // Below 2^53 units of the pair: exact.
-                                total += i128::from((sums[at] * shift.0) as i64) << shift.1;
-                            }
-                            round_i128(total, unit)
-                        }
-                        (true, _, _) => {
-                            let mut total = Fixed::ZERO;
-                            total.add(f64::from(*sum));
-                            for sums in partial.chunks_exact(block_m * block_n) {
-                                total.add(sums[at]);
-                            }
-                            total.round()
-                        }
-                        (false, _, _) => {
-                            wide[m * width + n].add(f64::from(*sum));
-                            wide[m * width + n].round()
-                        }
+                    let mut total = match single {
+                        true => Fixed::ZERO,
+                        false => wide[m * width + n],
                     };
+                    total.add(f64::from(*sum));
+                    if single {
+                        parts.iter().for_each(|part| total.add(part[n]));
+                    }
+                    *sum = total.round();
                 }
             }
         }
@@ -281,34 +276,66 @@ fn finite(
     a: ArrayView2<'_, u8>,
     b: ArrayView2<'_, u8>,
 ) -> (Vec<bool>, Vec<bool>) {
-    let of = |decoder: &Decoder| {
-        let finite: [bool; 256] = std::array::from_fn(|code| decoder.one(code as u8).is_finite());
-        finite
+    let not_finite = |decoder: &Decoder| {
+        let codes = 0..=u8::MAX;
+        codes
+            .filter(|&code| !decoder.one(code).is_finite())
+            .collect::<Vec<u8>>()
     };
-    let (of_a, of_b) = (of(&decoders.0), of(&decoders.1));
-    let row = |row: ndarray::ArrayView1<'_, u8>| row.iter().all(|&code| of_a[usize::from(code)]);
-    let mut cols = vec![true; b.ncols()];
-    for row in b.rows() {
-        for (col, &code) in cols.iter_mut().zip(row) {
-            *col &= of_b[usize::from(code)];
+    let mut rows = vec![true; a.nrows()];
+    for code in not_finite(&decoders.0) {
+        for (finite, row) in rows.iter_mut().zip(a.rows()) {
+            *finite &= row.fold(true, |finite, &other| finite & (other != code));
         }
     }
-    (a.rows().into_iter().map(row).collect(), cols)
+    let mut cols = vec![true; b.ncols()];
+    for code in not_finite(&decoders.1) {
+        for row in b.rows() {
+            let see = |(finite, &other): (&mut bool, &u8)| *finite &= other != code;
+            // A loop over a slice is vectorised.
+            match row.as_slice() {
+                Some(row) => cols.iter_mut().zip(row).for_each(see),
+                None => cols.iter_mut().zip(row).for_each(see),
+            }
+        }
+    }
+    (rows, cols)
 }
 
-/// RNE32 of `total * 2^unit`; zero is +0.
-fn round_i128(total: i128, unit: i32) -> f32 {
-    let magnitude = total.unsigned_abs();
-    let zeros = magnitude.leading_zeros();
-    if zeros == 128 {
-        return 0.0;
+for_each_isa! {
+    fn round_sums(low: &[f64], middle: &[f64], high: &[f64], sums: &mut [f32]) = round_loop
+}
+
+/// RNE32 of three numbers' exact sum; zero is +0.
+#[inline(always)]
+fn round_loop(low: &[f64], middle: &[f64], high: &[f64], sums: &mut [f32]) {
+    for (((sum, &low), &middle), &high) in sums.iter_mut().zip(low).zip(middle).zip(high) {
+        let (upper, error_upper) = two_sum(high, middle);
+        let (all, error_all) = two_sum(upper, low);
+        // Where `all` cancelled to less than the errors, its own is zero and they add exactly;
+        // elsewhere each of these is far below the one before it.
+        let (error, last) = two_sum(error_upper, error_all);
+        let (value, rest) = two_sum(all, error);
+        let rest = if rest == 0.0 { last } else { rest };
+        // To odd in binary64 first, so that the second rounding makes no tie.
+        let bits = value.to_bits();
+        let step = if (rest > 0.0) == (value > 0.0) {
+            1
+        } else {
+            u64::MAX
+        };
+        let exact_or_odd = rest == 0.0 || bits & 1 == 1;
+        let odd = bits.wrapping_add(if exact_or_odd { 0 } else { step });
+        *sum = f64::from_bits(odd) as f32 + 0.0;
     }
-    // To odd in binary64 first, so that the second rounding makes no tie.
-    let normalised = magnitude << zeros;
-    let kept = (normalised >> 75) as u64 | u64::from(normalised << 53 != 0);
-    let exponent = unit + 75 - zeros as i32;
-    let rounded = (kept as f64 * f64::from_bits(((exponent + 1023) as u64) << 52)) as f32;
-    if total < 0 { -rounded } else { rounded }
+}
+
+/// A sum and its exact error (Knuth, TAOCP 2, 4.2.2, theorem B).
+#[inline(always)]
+fn two_sum(a: f64, b: f64) -> (f64, f64) {
+    let sum = a + b;
+    let b_part = sum - a;
+    (sum, (a - (sum - b_part)) + (b - b_part))
 }
 
 /// A sum with a NaN or an infinity among its terms: binary64 cannot overflow on the others.

@@ -5,22 +5,37 @@ use ndarray::ArrayView2;
 use crate::Isa;
 use crate::decode::Decoder;
 
+/// Terms of a row that are decoded at a time.
+const RUN: usize = 256;
+
 /// Packs A's block into panels of `tile` rows (the last one narrower): for each panel, for each k,
 /// its rows' values next to each other.
-pub(crate) fn pack_a(decoder: &Decoder, block: ArrayView2<'_, u8>, tile: usize, out: &mut [f32]) {
+pub(crate) fn pack_a(
+    isa: Isa,
+    decoder: &Decoder,
+    block: ArrayView2<'_, u8>,
+    tile: usize,
+    out: &mut [f32],
+) {
     let (rows, k) = block.dim();
+    let mut decoded = [0.0; RUN];
     for first in (0..rows).step_by(tile) {
         let height = tile.min(rows - first);
         let panel = &mut out[first * k..][..height * k];
-        for (i, row) in block
-            .rows()
-            .into_iter()
-            .skip(first)
-            .take(height)
-            .enumerate()
-        {
-            for (values, &code) in panel.chunks_exact_mut(height).zip(row) {
-                values[i] = decoder.one(code);
+        for i in 0..height {
+            let row = block.row(first + i);
+            let Some(codes) = row.as_slice() else {
+                for (values, &code) in panel.chunks_exact_mut(height).zip(row) {
+                    values[i] = decoder.one(code);
+                }
+                continue;
+            };
+            for (codes, values) in codes.chunks(RUN).zip(panel.chunks_mut(RUN * height)) {
+                let decoded = &mut decoded[..codes.len()];
+                decoder.slice(isa, codes, decoded);
+                for (values, &value) in values.chunks_exact_mut(height).zip(&*decoded) {
+                    values[i] = value;
+                }
             }
         }
     }
