@@ -22,6 +22,8 @@ pub(crate) unsafe trait Plain: Copy {}
 unsafe impl Plain for f32 {}
 // SAFETY: likewise.
 unsafe impl Plain for f64 {}
+// SAFETY: likewise.
+unsafe impl Plain for i32 {}
 
 impl<T: Plain> Aligned<T> {
     /// `len` zeros.

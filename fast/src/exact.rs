@@ -9,6 +9,8 @@ use quaver_contract::Format;
 use crate::Isa;
 use crate::blocked::{Operands, multiply_add};
 use crate::decode::{Decoder, table};
+#[cfg(target_arch = "x86_64")]
+use crate::exact_integers;
 use crate::fixed::Fixed;
 use crate::isa::for_each_isa;
 use crate::kernel::Element;
@@ -175,6 +177,11 @@ pub(crate) unsafe fn run(
     let depth = 1usize << plan.depth();
     let full = (Decoder::new(formats.0), Decoder::new(formats.1));
     let (rows_finite, cols_finite) = finite(&full, a, b);
+    #[cfg(target_arch = "x86_64")]
+    let integers = match (isa, count) {
+        (Isa::Avx512, 1) => exact_integers::Kernel::new(formats.0, formats.1),
+        _ => None,
+    };
     let most = match count {
         1 => BLOCK,
         _ => BLOCK_OF_PARTS,
@@ -200,11 +207,21 @@ pub(crate) unsafe fn run(
             for k0 in (0..terms.max(1)).step_by(depth) {
                 let k1 = terms.min(k0 + depth);
                 partial.fill(0.0);
+                let a = a.slice(s![m0..m0 + height, k0..k1]);
+                let b = b.slice(s![k0..k1, n0..n0 + width]);
+                #[cfg(target_arch = "x86_64")]
+                let done = integers.as_ref().is_some_and(|integers| {
+                    // SAFETY: the block of sums has this shape.
+                    unsafe { integers.multiply_add(a, b, partial.as_mut_ptr(), block_n) };
+                    true
+                });
+                #[cfg(not(target_arch = "x86_64"))]
+                let done = false;
                 let sums = partial.chunks_exact_mut(block_m * block_n);
-                for (pair, sums) in plan.pairs.iter().zip(sums) {
+                for (pair, sums) in plan.pairs.iter().zip(sums).filter(|_| !done) {
                     let operands = Operands {
-                        a: a.slice(s![m0..m0 + height, k0..k1]),
-                        b: b.slice(s![k0..k1, n0..n0 + width]),
+                        a,
+                        b,
                         decoder_a: &pair.0.decoder,
                         decoder_b: &pair.1.decoder,
                     };

@@ -22,6 +22,8 @@ pub mod engine;
 mod epilogue;
 mod exact;
 #[cfg(target_arch = "x86_64")]
+mod exact_integers;
+#[cfg(target_arch = "x86_64")]
 mod few_rows;
 mod fixed;
 mod float_environment;
