@@ -110,6 +110,7 @@ impl Kernel {
         let panels = cols.div_ceil(COLS);
         let plane_a = BLOCK_M * pairs;
         let plane_b = panels * COLS * pairs;
+        let mut tile = [[0i32; ROWS * COLS]; PLANES];
         let mut packed_a = vec![0i32; PLANES * plane_a];
         let mut packed_b = Aligned::<i32>::zeros(PLANES * plane_b);
         for k0 in (0..terms).step_by(self.terms) {
@@ -130,7 +131,6 @@ impl Kernel {
                     let width = COLS.min(cols - panel * COLS);
                     for m1 in (0..height).step_by(ROWS) {
                         let tile_rows = ROWS.min(height - m1);
-                        let mut tile = [[0i32; ROWS * COLS]; PLANES];
                         for (plane, tile) in tile.iter_mut().enumerate() {
                             let a = &packed_a[plane * plane_a + m1 * pairs..][..tile_rows * pairs];
                             let b =
@@ -191,6 +191,8 @@ fn join(even: i16, odd: i16) -> i32 {
 fn pack_b(values: &[i16; 256], codes: ArrayView2<'_, u8>, out: &mut [i32]) {
     let (depth, cols) = codes.dim();
     let pairs = depth.div_ceil(2);
+    let contiguous = cols == 1 || codes.strides()[1] == 1;
+    let (start, row_stride) = (codes.as_ptr(), codes.strides()[0]);
     let quarters = |bytes: [u8; 256]| {
         // SAFETY: four registers of 64 bytes.
         [0, 64, 128, 192].map(|i| unsafe { _mm512_loadu_si512(bytes.as_ptr().add(i).cast()) })
@@ -213,41 +215,45 @@ fn pack_b(values: &[i16; 256], codes: ArrayView2<'_, u8>, out: &mut [i32]) {
         let width = COLS.min(cols - first);
         for (pair, out) in out.chunks_exact_mut(COLS).enumerate() {
             // Columns that are not there hold code 0; their sums are never stored.
-            let mut both = [0u8; 2 * COLS];
-            for (half, codes_of) in both.chunks_exact_mut(COLS).enumerate() {
-                if 2 * pair + half < depth {
-                    let row = codes.row(2 * pair + half);
-                    let row = row.slice(ndarray::s![first..first + width]);
-                    match row.as_slice() {
-                        Some(row) => codes_of[..width].copy_from_slice(row),
-                        None => codes_of
-                            .iter_mut()
-                            .zip(row)
-                            .for_each(|(to, &code)| *to = code),
-                    }
+            let half = |term: usize| {
+                if term >= depth {
+                    return _mm256_setzero_si256();
                 }
-            }
+                if contiguous {
+                    let mask = u32::MAX >> (COLS - width);
+                    // SAFETY: masked to the row's columns.
+                    return unsafe {
+                        let row = start.offset(row_stride * term as isize).add(first);
+                        _mm256_maskz_loadu_epi8(mask, row.cast())
+                    };
+                }
+                let mut row = [0u8; COLS];
+                for (to, &code) in row.iter_mut().zip(codes.row(term).iter().skip(first)) {
+                    *to = code;
+                }
+                // SAFETY: 32 codes.
+                unsafe { _mm256_loadu_si256(row.as_ptr().cast()) }
+            };
+            let even = _mm512_castsi256_si512(half(2 * pair));
+            let both = _mm512_inserti64x4::<1>(even, half(2 * pair + 1));
             // The odd term that an odd depth lacks is 0, which a code need not be.
             let there = if 2 * pair + 1 < depth {
                 u64::MAX
             } else {
                 u64::MAX >> COLS
             };
-            // SAFETY: 64 codes are read and 32 pairs written.
-            unsafe {
-                let codes = _mm512_loadu_si512(both.as_ptr().cast());
-                let second_half = _mm512_movepi8_mask(codes);
-                let look_up = |table: &[__m512i; 4]| {
-                    let low = _mm512_permutex2var_epi8(table[0], codes, table[1]);
-                    let high = _mm512_permutex2var_epi8(table[2], codes, table[3]);
-                    let bytes = _mm512_mask_blend_epi8(second_half, low, high);
-                    _mm512_maskz_mov_epi8(there, bytes)
-                };
-                let (lower, upper) = (look_up(&lower), look_up(&upper));
-                for (i, &places) in places.iter().enumerate() {
-                    let values = _mm512_permutex2var_epi8(lower, places, upper);
-                    _mm512_storeu_si512(out.as_mut_ptr().add(16 * i).cast(), values);
-                }
+            let second_half = _mm512_movepi8_mask(both);
+            let look_up = |table: &[__m512i; 4]| {
+                let low = _mm512_permutex2var_epi8(table[0], both, table[1]);
+                let high = _mm512_permutex2var_epi8(table[2], both, table[3]);
+                let bytes = _mm512_mask_blend_epi8(second_half, low, high);
+                _mm512_maskz_mov_epi8(there, bytes)
+            };
+            let (lower, upper) = (look_up(&lower), look_up(&upper));
+            for (i, &places) in places.iter().enumerate() {
+                let values = _mm512_permutex2var_epi8(lower, places, upper);
+                // SAFETY: half of 32 pairs.
+                unsafe { _mm512_storeu_si512(out.as_mut_ptr().add(16 * i).cast(), values) };
             }
         }
     }
