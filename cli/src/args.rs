@@ -10,7 +10,8 @@ use quaver_contract::{
 use quaver_cosim::Cache;
 
 use crate::commands::{
-    accumulators, bench, configs, convert, formats, gemm, generate, profiles, verify,
+    accumulators, bench, configs, convert, formats, gemm, generate, profiles, simulate, verify,
+    wavediff,
 };
 use crate::error::CliError;
 
@@ -20,6 +21,7 @@ EXAMPLES:
   quaver convert --from fp32 --to e4m3fn weights.npy -o codes.npy
   quaver gemm --a a.npy --b b.npy --format-a e4m3fn --format-b e5m2 --engine golden -o c.npy
   quaver generate --config default -o build/core
+  quaver simulate --config large --m 1024 --n 1024 --k 1024
   quaver verify
 
 EXIT STATUS:
@@ -96,6 +98,10 @@ pub(crate) enum Command {
     Generate(generate::GenerateArgs),
     /// Holds the RTL to the golden model
     Verify(verify::VerifyArgs),
+    /// Shows the clocks of layers on a core, in closed form or step by step
+    Simulate(Box<simulate::SimulateArgs>),
+    /// Compares two waveforms of a core
+    Wavediff(wavediff::WavediffArgs),
     /// Shows how far each accumulator is from the exact sum
     Accumulators(accumulators::AccumulatorsArgs),
     /// Measures the fast engine beside numpy and ml_dtypes
@@ -204,6 +210,8 @@ pub(crate) fn run(cli: &Cli) -> Result<bool, CliError> {
         Command::Gemm(args) => gemm::run(args, global).map(|()| true),
         Command::Generate(args) => generate::run(args, global).map(|()| true),
         Command::Verify(args) => verify::run(args, global),
+        Command::Simulate(args) => simulate::run(args, global).map(|()| true),
+        Command::Wavediff(args) => wavediff::run(args),
         Command::Accumulators(args) => accumulators::run(args, global).map(|()| true),
         Command::Bench(args) => bench::run(args).map(|()| true),
     }

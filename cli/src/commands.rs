@@ -8,4 +8,6 @@ pub(crate) mod formats;
 pub(crate) mod gemm;
 pub(crate) mod generate;
 pub(crate) mod profiles;
+pub(crate) mod simulate;
 pub(crate) mod verify;
+pub(crate) mod wavediff;

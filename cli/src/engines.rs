@@ -27,7 +27,7 @@ pub(crate) struct EngineOptions<'a> {
 }
 
 /// Probability that a stream stalls in a clock, when stalls are asked for.
-const STALL_PROBABILITY: f64 = 0.3;
+pub(crate) const STALL_PROBABILITY: f64 = 0.3;
 
 /// Seed of the bits that a core must ignore, on every engine that has them.
 const IGNORED_BITS: u64 = 0;

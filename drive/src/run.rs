@@ -51,6 +51,11 @@ impl<'e, 'j, D: Device> Run<'e, 'j, D> {
         self.engine.cycle()
     }
 
+    /// What is driven. Setting its ports or clocking it is for the driver alone.
+    pub const fn device_mut(&mut self) -> &mut D {
+        self.engine.device_mut()
+    }
+
     /// One clock. True when the core says that the job has ended.
     ///
     /// # Errors

@@ -145,13 +145,13 @@ impl ModelDevice {
         Ok(device)
     }
 
-    /// Writes a waveform from here on.
+    /// Writes a waveform from here on, the next cycle being `cycle`.
     ///
     /// # Errors
     /// [`SimError::Io`].
-    pub fn start_trace(&mut self, path: &Path) -> Result<(), SimError> {
+    pub fn start_trace(&mut self, path: &Path, cycle: u64) -> Result<(), SimError> {
         let top = format!("quaver_{}", self.name);
-        self.vcd = Some(Vcd::new(path, &top, &self.core)?);
+        self.vcd = Some(Vcd::new(path, &top, &self.core, cycle)?);
         Ok(())
     }
 

@@ -36,7 +36,7 @@ impl CycleEngine {
         vcd: &Path,
     ) -> Result<Self, SimError> {
         let mut device = ModelDevice::new(config)?;
-        device.start_trace(vcd)?;
+        device.start_trace(vcd, 0)?;
         Self::drive(device, config, stalls, seed)
     }
 

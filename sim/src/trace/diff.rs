@@ -11,6 +11,8 @@ use crate::SimError;
 pub struct WaveDiff {
     /// Variables of the same name and width in both.
     pub common: usize,
+    /// Variables that only the first or only the second has, by name.
+    pub only: [Vec<String>; 2],
     /// Cycles compared: those of the shorter one.
     pub cycles: u64,
     /// The first difference, with the first waveform as the recorded one.
@@ -29,17 +31,25 @@ pub fn wavediff(first: &Path, second: &Path) -> Result<WaveDiff, SimError> {
     let mut sides = [Recording::open(first)?, Recording::open(second)?];
     let clocks = [sides[0].find(CLOCK, 1)?, sides[1].find(CLOCK, 1)?];
     let mut names: Vec<(String, [usize; 2])> = Vec::new();
+    let mut only: [Vec<String>; 2] = Default::default();
     for (name, width) in sides[0].variables() {
-        // The clock is what cycles are.
-        if name != CLOCK
-            && let (Ok(a), Ok(b)) = (sides[0].find(name, width), sides[1].find(name, width))
-        {
-            names.push((name.to_owned(), [a, b]));
+        match (sides[0].find(name, width), sides[1].find(name, width)) {
+            // The clock is what cycles are.
+            _ if name == CLOCK => {}
+            (Ok(a), Ok(b)) => names.push((name.to_owned(), [a, b])),
+            _ => only[0].push(name.to_owned()),
+        }
+    }
+    for (name, width) in sides[1].variables() {
+        if sides[0].find(name, width).is_err() {
+            only[1].push(name.to_owned());
         }
     }
     names.sort();
+    only.iter_mut().for_each(|names| names.sort());
     let mut diff = WaveDiff {
         common: names.len(),
+        only,
         cycles: 0,
         divergence: None,
     };

@@ -31,11 +31,11 @@ struct Variable {
 }
 
 impl Vcd {
-    /// Begins the waveform of a core whose top is `top`.
+    /// Begins the waveform of a core whose top is `top`, at a cycle.
     ///
     /// # Errors
     /// [`SimError::Io`].
-    pub fn new(path: &Path, top: &str, core: &Core) -> Result<Self, SimError> {
+    pub fn new(path: &Path, top: &str, core: &Core, cycle: u64) -> Result<Self, SimError> {
         let fail = |source| SimError::io(path)(source);
         let file = File::create(path).map_err(fail)?;
         let mut writer = Writer::new(BufWriter::new(file));
@@ -56,7 +56,7 @@ impl Vcd {
             writer,
             variables,
             clock,
-            time: 0,
+            time: 2 * cycle,
         })
     }
 
