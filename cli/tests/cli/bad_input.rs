@@ -3,7 +3,7 @@
 mod cases;
 
 use crate::support::{Sandbox, npy_header};
-use cases::{BLOCKS, CONVERT, FORMATS, GEMM, GENERATE, USAGE, VERIFY};
+use cases::{BLOCKS, CONVERT, FORMATS, GEMM, GENERATE, SIMULATE, USAGE, VERIFY};
 
 fn malformed() -> Vec<(&'static str, Vec<u8>, &'static str)> {
     let header = |text: &str| npy_header(text);
@@ -139,7 +139,7 @@ fn refused(sandbox: &Sandbox, arguments: &str, named: &[&str]) {
 fn bad_arguments_and_files_are_named() {
     let sandbox = sandbox();
     let mut cases = 0;
-    for (arguments, named) in [USAGE, FORMATS, BLOCKS, CONVERT, GENERATE, VERIFY]
+    for (arguments, named) in [USAGE, FORMATS, BLOCKS, SIMULATE, CONVERT, GENERATE, VERIFY]
         .into_iter()
         .flatten()
     {

@@ -8,5 +8,6 @@ mod generate;
 mod onnx;
 mod processes;
 mod rtl;
+mod simulate;
 mod support;
 mod verify;

@@ -77,6 +77,48 @@ pub(super) const BLOCKS: &[Case] = &[
     ),
 ];
 
+/// Simulations and waveforms.
+pub(super) const SIMULATE: &[Case] = &[
+    ("simulate", &["--layer missing", "--m --n --k"]),
+    ("simulate --m 3", &["--n", "--k"]),
+    (
+        "simulate --m 3 --n 3 --k 99999999999",
+        &["3x3x99999999999", "2^32"],
+    ),
+    (
+        "simulate --layer pool:3,3",
+        &["--layer pool:3,3", "conv:N,C,H,W"],
+    ),
+    (
+        "simulate --layer conv:1,1,2,2,1,3,3,1,0",
+        &["--layer conv", "linear:"],
+    ),
+    ("simulate --layers none.npy", &["none.npy"]),
+    ("simulate --layers key.toml", &["key.toml", "line 2"]),
+    (
+        "simulate --m 3 --n 3 --k 3 --stalls a=11",
+        &["--stalls a=11", "that have a 0"],
+    ),
+    (
+        "simulate --m 3 --n 3 --k 3 --stalls q=0",
+        &["--stalls q=0", "a seed"],
+    ),
+    (
+        "simulate --m 3 --n 3 --k 3 --vcd o.vcd --cycles 5..2",
+        &["--cycles 5..2", "A below B"],
+    ),
+    (
+        "simulate --m 3 --n 3 --k 3 --config mx --step",
+        &["mx.block_scales = e8m0fnu:32"],
+    ),
+    (
+        "simulate --layer gemm:1,1,1 --layer gemm:2,2,2 --vcd o.vcd",
+        &["--vcd with 2 jobs", "one layer"],
+    ),
+    ("wavediff none.vcd none.vcd", &["none.vcd"]),
+    ("wavediff a.npy a.npy", &["a.npy"]),
+];
+
 /// Conversions.
 pub(super) const CONVERT: &[Case] = &[
     (
