@@ -13,12 +13,17 @@ pub const NAMED: &str = include_str!("../configs.toml");
 /// The largest K of a job on a core whose accumulator is exact.
 pub const EXACT_MAX_K: u32 = 1 << 16;
 
+/// Clocks of the adder that takes the sum of a chunk into the outer one.
+pub const PROMOTE_LATENCY: usize = 4;
+
 /// How operands move through the array.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Dataflow {
     /// B stays in the PEs; A moves right, partial sums move down.
     WeightStationary,
+    /// Sums stay in the PEs; A moves right, B moves down.
+    OutputStationary,
 }
 
 impl Dataflow {
@@ -26,6 +31,7 @@ impl Dataflow {
     pub const fn name(self) -> &'static str {
         match self {
             Self::WeightStationary => "weight_stationary",
+            Self::OutputStationary => "output_stationary",
         }
     }
 }
@@ -73,7 +79,7 @@ pub struct CoreConfig {
     pub name: String,
     /// What it is for, in a line.
     pub description: String,
-    /// PEs along K.
+    /// PEs along K, of an output-stationary array along M.
     pub rows: usize,
     /// PEs along N.
     pub cols: usize,
@@ -156,9 +162,17 @@ impl CoreConfig {
         self.accumulator.lanes()
     }
 
-    /// Terms of K that the array holds at once.
+    /// Terms of K that the array holds at once; of an output-stationary one, those of a step.
     pub const fn tile_k(&self) -> usize {
-        self.rows * self.lanes()
+        match self.dataflow {
+            Dataflow::WeightStationary => self.rows * self.lanes(),
+            Dataflow::OutputStationary => self.lanes(),
+        }
+    }
+
+    /// Sums that a PE of an output-stationary array owns: rows of M in a bank over rows of PEs.
+    pub const fn slots(&self) -> usize {
+        self.tile_rows / self.rows
     }
 
     /// The largest K of a job, where the core bounds it: exact sums are as wide as it needs.
@@ -256,6 +270,13 @@ impl CoreConfig {
                     "one whose partial sums are one FP32 number, with block_scales",
                 ));
             }
+            if self.dataflow != Dataflow::WeightStationary {
+                return Err(ContractError::illegal(
+                    key("block_scales"),
+                    blocks,
+                    "none, unless dataflow is weight_stationary: sums are scaled below the array",
+                ));
+            }
             if !blocks.length.is_multiple_of(self.tile_k()) {
                 return Err(ContractError::illegal(
                     key("block_scales"),
@@ -267,6 +288,7 @@ impl CoreConfig {
                 ));
             }
         }
+        self.validate_slots()?;
         for a in &self.operand_formats {
             for b in &self.operand_formats {
                 if !a.products_fit_fp32(b) {
@@ -279,6 +301,36 @@ impl CoreConfig {
             }
         }
         Ok(())
+    }
+
+    /// The fewest sums that a PE of an output-stationary array can own: two, and one for each clock
+    /// of its adder, which is pipelined; a chunked one has a second adder behind the first.
+    pub fn least_slots(&self) -> usize {
+        let clocks = match self.accumulator {
+            Accumulator::Chunked { .. } => self.pe_latency + PROMOTE_LATENCY,
+            _ => self.pe_latency,
+        };
+        clocks.max(2)
+    }
+
+    fn validate_slots(&self) -> Result<(), ContractError> {
+        if self.dataflow != Dataflow::OutputStationary {
+            return Ok(());
+        }
+        let slots = self.least_slots();
+        if self.tile_rows.is_multiple_of(self.rows) && self.slots() >= slots {
+            return Ok(());
+        }
+        Err(ContractError::illegal(
+            format!("{}.tile_rows", self.name),
+            self.tile_rows,
+            format!(
+                "multiples of rows = {}, at least {}: each PE owns tile_rows / rows sums, and its \
+                 adder needs {slots}",
+                self.rows,
+                slots * self.rows
+            ),
+        ))
     }
 }
 
@@ -385,6 +437,48 @@ mod tests {
             .insert("colour".into(), "red".into());
         let error = parse(&table.to_string(), "x.toml", &Formats::default()).unwrap_err();
         assert!(error.to_string().contains("colour"), "{error}");
+    }
+
+    #[test]
+    fn output_stationary_tiles_hold_a_sum_for_each_clock_of_the_adder() {
+        let legal = |latency: i64, tile_rows: i64, accumulator: &str| {
+            let mut table = one("single");
+            let row = table["single"].as_table_mut().unwrap();
+            row["dataflow"] = "output_stationary".into();
+            row["rows"] = 3.into();
+            row["pe_latency"] = latency.into();
+            row["tile_rows"] = tile_rows.into();
+            row["accumulator"] = accumulator.into();
+            parse(&table.to_string(), "x.toml", &Formats::default())
+        };
+        for (latency, accumulator, least) in [
+            (1, "fp32", 6),
+            (2, "fp32", 6),
+            (5, "fp32", 15),
+            (3, "dot_hopper", 9),
+            (3, "dot_hopper_chunk128", 21),
+        ] {
+            let config = &legal(latency, least, accumulator).unwrap()[0];
+            assert_eq!(config.slots(), least as usize / 3);
+            assert_eq!(config.tile_k(), config.lanes());
+            for tile_rows in [least - 3, least + 1] {
+                let error = legal(latency, tile_rows, accumulator).unwrap_err();
+                let expected = format!(
+                    "single.tile_rows = {tile_rows} is not allowed (multiples of rows = 3, at \
+                     least {least}: "
+                );
+                assert!(error.to_string().contains(&expected), "{error}");
+            }
+        }
+    }
+
+    #[test]
+    fn output_stationary_cores_have_no_scales_of_blocks() {
+        let mut table = one("os_4x4");
+        table["os_4x4"]["block_scales"] = "e8m0fnu:32".into();
+        let error = parse(&table.to_string(), "x.toml", &Formats::default()).unwrap_err();
+        let expected = "os_4x4.block_scales = e8m0fnu:32 is not allowed (none, unless dataflow is";
+        assert!(error.to_string().contains(expected), "{error}");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 mod support;
 
+use quaver_contract::config::Dataflow;
 use quaver_contract::{Conversion, CoreConfig, Engine as _, Formats, Rounding};
 use quaver_cosim::{
     DriveError, PerStream, Random, Response, RtlEngine, RtlOptions, Simulator, StallPattern,
@@ -72,7 +73,8 @@ fn check_shapes(name: &str, simulator: Simulator, rounds: u64) {
                 let counters = result.counters.expect("a core counts");
                 let tiles =
                     n.div_ceil(engine.config().cols) * k.div_ceil(engine.config().tile_k()).max(1);
-                assert_eq!(counters.rows, (m * tiles) as u64, "{what}");
+                let launches = launches(engine.config(), m);
+                assert_eq!(counters.rows, (launches * tiles) as u64, "{what}");
                 assert_eq!(
                     engine.beat_cycles().len(),
                     m * n.div_ceil(engine.config().cols)
@@ -82,6 +84,17 @@ fn check_shapes(name: &str, simulator: Simulator, rounds: u64) {
         }
     }
     assert!(cases > 0);
+}
+
+/// Rows of A, or of an output-stationary array groups of rows, that a step through K launches.
+fn launches(config: &CoreConfig, m: usize) -> usize {
+    match config.dataflow {
+        Dataflow::WeightStationary => m,
+        Dataflow::OutputStationary => {
+            let whole = m / config.tile_rows * config.slots();
+            whole + (m % config.tile_rows).div_ceil(config.rows)
+        }
+    }
 }
 
 #[test]
@@ -94,6 +107,13 @@ fn single_shapes_and_stalls_vs_host() {
 fn odd_shapes_and_stalls_vs_host() {
     check_shapes("odd", Simulator::Verilator, 5);
     check_shapes("odd", Simulator::Icarus, 1);
+}
+
+#[test]
+fn output_stationary_shapes_and_stalls_vs_host() {
+    check_shapes("os_4x4", Simulator::Verilator, 5);
+    check_shapes("os_3x2", Simulator::Verilator, 5);
+    check_shapes("os_3x2", Simulator::Icarus, 1);
 }
 
 #[test]

@@ -4,6 +4,7 @@
 use std::iter::Peekable;
 
 use ndarray::{ArrayView1, ArrayView2};
+use quaver_contract::config::Dataflow;
 use quaver_contract::{BlockScales, CoreConfig, Job, Scale};
 
 use crate::Random;
@@ -18,6 +19,7 @@ pub(crate) struct Tiling {
     cols: usize,
     lanes: usize,
     tile_rows: usize,
+    dataflow: Dataflow,
 }
 
 /// Where a beat is in its matrix: its first row and column.
@@ -39,6 +41,23 @@ impl Tiling {
             cols: config.cols,
             lanes: config.lanes(),
             tile_rows: config.tile_rows,
+            dataflow: config.dataflow,
+        }
+    }
+
+    /// Terms of K in a tile.
+    fn tile_k(self) -> usize {
+        match self.dataflow {
+            Dataflow::WeightStationary => self.rows * self.lanes,
+            Dataflow::OutputStationary => self.lanes,
+        }
+    }
+
+    /// Rows of M in a beat of A.
+    fn a_rows(self) -> usize {
+        match self.dataflow {
+            Dataflow::WeightStationary => 1,
+            Dataflow::OutputStationary => self.rows,
         }
     }
 
@@ -52,7 +71,7 @@ impl Tiling {
     fn tiles(self) -> impl Iterator<Item = (usize, usize, usize)> + Send {
         let k_tiles = move |(n0, m0)| {
             (0..self.k)
-                .step_by(self.rows * self.lanes)
+                .step_by(self.tile_k())
                 .map(move |k0| (n0, m0, k0))
         };
         self.result_tiles().flat_map(k_tiles)
@@ -62,17 +81,19 @@ impl Tiling {
         self.m.min(m0 + self.tile_rows)
     }
 
-    /// Beats of A: rows of M, at the first k of the tile.
+    /// Beats of A: the first of its rows of M, at the first k of the tile.
     fn a(self) -> impl Iterator<Item = Place> + Send {
         self.tiles().flat_map(move |(_, m0, k0)| {
-            (m0..self.tile_end(m0)).map(move |row| Place { row, column: k0 })
+            (m0..self.tile_end(m0))
+                .step_by(self.a_rows())
+                .map(move |row| Place { row, column: k0 })
         })
     }
 
-    /// Beats of B: the first k of an array row, at the first column of the tile.
+    /// Beats of B: the first k of an array row or of a step, at the first column of the tile.
     fn b(self) -> impl Iterator<Item = Place> + Send {
         self.tiles().flat_map(move |(n0, _, k0)| {
-            let end = self.k.min(k0 + self.rows * self.lanes);
+            let end = self.k.min(k0 + self.tile_k());
             (k0..end)
                 .step_by(self.lanes)
                 .map(move |row| Place { row, column: n0 })
@@ -101,8 +122,8 @@ impl Tiling {
 /// What the beats of a stream hold.
 #[derive(Clone, Copy)]
 enum Content<'j> {
-    /// A row of A: consecutive k.
-    A(ArrayView2<'j, u8>),
+    /// Rows of A from the place on, each with consecutive k: how many of both.
+    A(ArrayView2<'j, u8>, [usize; 2]),
     /// `lanes` rows of B from the place on.
     B(ArrayView2<'j, u8>, usize),
     /// A row of the initial values.
@@ -121,9 +142,10 @@ pub(crate) struct Beats<'j> {
 
 impl<'j> Beats<'j> {
     pub(crate) fn a(job: &Job<'j>, tiling: Tiling) -> Self {
+        let shape = [tiling.a_rows(), tiling.tile_k()];
         Self {
             scales: job.blocks,
-            ..Self::of(Content::A(job.a), tiling.a())
+            ..Self::of(Content::A(job.a, shape), tiling.a())
         }
     }
 
@@ -192,7 +214,7 @@ impl<'j> Beats<'j> {
         if let Some(scales) = &self.scales {
             let (bits, length) = (scales.format.bits(), scales.length);
             match self.content {
-                Content::A(_) => {
+                Content::A(..) => {
                     let scale = scales.a[(row / scales.rows, column / length)];
                     put_scales(user, bits, std::iter::once(scale));
                 }
@@ -204,11 +226,13 @@ impl<'j> Beats<'j> {
             }
         }
         match self.content {
-            Content::A(a) => {
-                let codes = a.row(row);
-                let valid = codes.iter().skip(column);
-                for (position, &code) in (0..4 * words.len()).zip(valid) {
-                    put_code(words, position, code);
+            Content::A(a, [rows, terms]) => {
+                for index in 0..rows.min(a.nrows() - row) {
+                    let codes = a.row(row + index);
+                    let valid = codes.iter().skip(column);
+                    for (term, &code) in (0..terms).zip(valid) {
+                        put_code(words, index * terms + term, code);
+                    }
                 }
             }
             Content::B(b, lanes) => {
@@ -267,6 +291,7 @@ mod tests {
             cols: 3,
             lanes: 1,
             tile_rows: 2,
+            dataflow: Dataflow::WeightStationary,
         }
     }
 
@@ -298,6 +323,42 @@ mod tests {
         };
         assert_eq!(pairs(t.b()), [(0, 0), (4, 0), (8, 0)]);
         assert_eq!(pairs(t.a()), [(0, 0), (0, 8)]);
+    }
+
+    #[test]
+    fn output_stationary_order_vs_documented_loops() {
+        // M = 5, N = 4, K = 3 on a 2 x 3 array with two sums a PE and two products at once.
+        let t = Tiling {
+            lanes: 2,
+            tile_rows: 4,
+            dataflow: Dataflow::OutputStationary,
+            ..tiling(5, 4, 3)
+        };
+        let once = [(0, 0), (2, 0), (0, 2), (2, 2), (4, 0), (4, 2)];
+        assert_eq!(pairs(t.a()), [once, once].concat());
+        let b = |n0| [(0, n0), (2, n0)];
+        assert_eq!(pairs(t.b()), [b(0), b(0), b(3), b(3)].concat());
+        let d = |n0| (0..5).map(move |row| (row, n0));
+        assert_eq!(pairs(t.d()), d(0).chain(d(3)).collect::<Vec<_>>());
+        // Two rows of two k each; what is beyond M or K stays random.
+        let a = ndarray::arr2(&[
+            [1u8, 2, 3],
+            [4, 5, 6],
+            [7, 8, 9],
+            [10, 11, 12],
+            [13, 14, 15],
+        ]);
+        let mut beats = Beats::of(Content::A(a.view(), [t.a_rows(), t.tile_k()]), t.a());
+        let (mut word, mut random) = ([0], Random::new(0));
+        let mut masked = |mask: u32| {
+            assert!(beats.next(&mut word, &mut [], &mut random));
+            word[0] & mask
+        };
+        assert_eq!(masked(u32::MAX), u32::from_le_bytes([1, 2, 4, 5]));
+        assert_eq!(masked(u32::MAX), u32::from_le_bytes([7, 8, 10, 11]));
+        assert_eq!(masked(0x00ff_00ff), u32::from_le_bytes([3, 0, 6, 0]));
+        assert_eq!(masked(0x00ff_00ff), u32::from_le_bytes([9, 0, 12, 0]));
+        assert_eq!(masked(0x0000_ffff), u32::from_le_bytes([13, 14, 0, 0]));
     }
 
     #[test]

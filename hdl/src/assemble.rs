@@ -1,6 +1,7 @@
 //! A whole core for a configuration.
 
 use quaver_contract::CoreConfig;
+use quaver_contract::config::Dataflow;
 
 use crate::design::{Design, DesignFile};
 use crate::header::Header;
@@ -8,7 +9,12 @@ use crate::units::Library;
 use crate::{HdlError, csr, parameters, readme, scripts, text, wrapper};
 
 /// The unit that the generated top is a wrapper of.
-const CORE: &str = "quaver_core";
+pub(crate) const fn core_unit(dataflow: Dataflow) -> &'static str {
+    match dataflow {
+        Dataflow::WeightStationary => "quaver_core",
+        Dataflow::OutputStationary => "quaver_os_core",
+    }
+}
 
 /// Ports of the core that are there for scales of blocks alone.
 const BLOCK_SCALES: [&str; 2] = ["s_axis_a_tuser", "s_axis_b_tuser"];
@@ -32,9 +38,10 @@ pub fn generate(config: &CoreConfig) -> Result<Design, HdlError> {
             allowed: "names that make no module name of the units".to_owned(),
         });
     }
-    let source = library.source(CORE)?;
+    let core = core_unit(config.dataflow);
+    let source = library.source(core)?;
     let parameters = parameters::core_parameters(config)?;
-    parameters::check_all_given(CORE, &Header::read(CORE, source)?, &parameters)?;
+    parameters::check_all_given(core, &Header::read(core, source)?, &parameters)?;
     let comment = format!(
         "{}// {}.\n",
         text::header("//", &config.name, ""),
@@ -44,9 +51,9 @@ pub fn generate(config: &CoreConfig) -> Result<Design, HdlError> {
         Some(_) => &[],
         None => &BLOCK_SCALES,
     };
-    let (contents, ports) = wrapper::wrap(&top, &comment, CORE, source, &parameters, unused)?;
+    let (contents, ports) = wrapper::wrap(&top, &comment, core, source, &parameters, unused)?;
 
-    let mut files = library.files(CORE)?;
+    let mut files = library.files(core)?;
     files.push(DesignFile {
         path: format!("rtl/{top}.v"),
         contents,

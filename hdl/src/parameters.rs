@@ -1,5 +1,6 @@
 //! What a configuration fixes of the core: the values of its Verilog parameters.
 
+use quaver_contract::config::Dataflow;
 use quaver_contract::{CoreConfig, Encoding, Format, Specials};
 
 use crate::HdlError;
@@ -102,7 +103,7 @@ pub(crate) fn format_id(config: &CoreConfig, format: &Format) -> Result<u8, HdlE
         })
 }
 
-/// Values of all parameters of `quaver_core`, in the order of the core's documentation.
+/// Values of all parameters of `quaver_core` or `quaver_os_core`, in the order of the core's documentation.
 ///
 /// # Errors
 /// [`HdlError::Configuration`] when a format of the configuration has no number, or when the
@@ -121,6 +122,10 @@ pub fn core_parameters(config: &CoreConfig) -> Result<Vec<(&'static str, String)
     ];
     parameters.extend(OperandShape::of(config).parameters());
     parameters.extend(accumulator::parameters(config)?);
+    if config.dataflow == Dataflow::OutputStationary {
+        // Its core has no scales of blocks, so no parameter that chooses them.
+        parameters.retain(|(name, _)| *name != "BLOCK_FORMAT");
+    }
     Ok(parameters)
 }
 

@@ -4,13 +4,15 @@
 /// with the clocks before its first tile and after its last row they are the job's cycles.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Breakdown {
-    /// A row was launched.
+    /// A row was launched; of an output-stationary array, the operands of a slot.
     pub rows: u64,
     /// The tile's weights were not active yet.
     pub weights: u64,
-    /// No bank was prepared for the m tile.
+    /// No bank was prepared for the m tile; or, output-stationary, it was being loaded, or the tile
+    /// before unloaded.
     pub bank: u64,
-    /// The row's partial sum was still in the array.
+    /// The row's partial sum was still in the array; or, output-stationary, it was the turn of a
+    /// slot without a row.
     pub sums: u64,
     /// `s_axis_a` had no beat. Never without stalls.
     pub a: u64,

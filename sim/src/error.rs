@@ -26,6 +26,19 @@ pub enum SimError {
         /// Its scales of blocks.
         value: CoreBlocks,
     },
+    /// The configuration's core moves its operands in a way that is not stepped.
+    #[error(
+        "{config}.dataflow = {value} cannot be stepped (allowed: {allowed}); its time has a closed \
+         form, and the rtl engine runs it"
+    )]
+    Dataflow {
+        /// The configuration.
+        config: String,
+        /// Its dataflow.
+        value: &'static str,
+        /// The dataflow that is stepped.
+        allowed: &'static str,
+    },
     /// A waveform cannot be read or written.
     #[error("waveform {}: {source}", path.display())]
     Io {

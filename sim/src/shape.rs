@@ -1,5 +1,6 @@
 //! What follows from a configuration: the Verilog's parameters and derived widths.
 
+use quaver_contract::config::Dataflow;
 use quaver_contract::{Accumulator, CoreConfig, Format};
 
 use crate::SimError;
@@ -55,8 +56,16 @@ impl Shape {
     ///
     /// # Errors
     /// [`SimError::Accumulator`] for an accumulator other than `fp32`, which the Verilog does not
-    /// have either; [`SimError::BlockScales`] for a core with scales of blocks.
+    /// have either; [`SimError::BlockScales`] for a core with scales of blocks;
+    /// [`SimError::Dataflow`] for an output-stationary one.
     pub fn new(config: &CoreConfig) -> Result<Self, SimError> {
+        if config.dataflow != Dataflow::WeightStationary {
+            return Err(SimError::Dataflow {
+                config: config.name.clone(),
+                value: config.dataflow.name(),
+                allowed: Dataflow::WeightStationary.name(),
+            });
+        }
         if config.accumulator != Accumulator::Fp32 {
             return Err(SimError::Accumulator {
                 config: config.name.clone(),

@@ -13,9 +13,14 @@
 //! - a bank is prepared when the one before is and it was drained two m tiles before;
 //! - a bank is drained when its last row is written in the last column, and the bank before is.
 //!
+//! An output-stationary core counts in rotations instead: see `output_stationary`.
+//!
 //! The pattern of waits between tiles soon repeats. The walk below goes on tile by tile until it
 //! does, and multiplies from there, so its time does not grow with the job.
 
+mod output_stationary;
+
+use quaver_contract::config::Dataflow;
 use quaver_contract::{Accumulator, CoreConfig, Job, Scale};
 
 use crate::breakdown::Breakdown;
@@ -128,13 +133,22 @@ pub fn timing(config: &CoreConfig, shape: &JobShape) -> Timing {
         return timing;
     }
     let m_tiles = shape.m.div_ceil(config.tile_rows as u64);
-    let walk = Walk::new(config, shape);
-    let (end, launcher) = walk.job(n_tiles, m_tiles);
-    timing.cycles = end;
-    timing.launcher = launcher;
+    (timing.cycles, timing.launcher) = match config.dataflow {
+        Dataflow::WeightStationary => Walk::new(config, shape).job(n_tiles, m_tiles),
+        Dataflow::OutputStationary => {
+            output_stationary::Walk::new(config, shape).job(n_tiles, m_tiles)
+        }
+    };
     let (m, n, k) = (shape.m, shape.n, shape.k);
     let traffic = |beats, words| Traffic { beats, words };
-    timing.a = traffic(n_tiles * m * k.div_ceil(tile_k), n_tiles * m * k);
+    let a_beats = match config.dataflow {
+        Dataflow::WeightStationary => m,
+        Dataflow::OutputStationary => {
+            let (rows, tile_rows) = (config.rows as u64, config.tile_rows as u64);
+            m / tile_rows * config.slots() as u64 + (m % tile_rows).div_ceil(rows)
+        }
+    };
+    timing.a = traffic(n_tiles * a_beats * k.div_ceil(tile_k), n_tiles * m * k);
     timing.b = traffic(
         n_tiles * m_tiles * k.div_ceil(config.lanes() as u64),
         m_tiles * n * k,
@@ -160,8 +174,20 @@ struct Clocks {
     drained: [i64; 2],
 }
 
-impl Clocks {
+/// The clocks of one dataflow that the next tile depends on.
+trait State: Copy + PartialEq {
+    /// The one that others are counted from.
+    fn origin(&self) -> i64;
+
     /// The same clocks counted from another one.
+    fn from(self, origin: i64) -> Self;
+}
+
+impl State for Clocks {
+    fn origin(&self) -> i64 {
+        self.end
+    }
+
     fn from(self, origin: i64) -> Self {
         Self {
             swap: self.swap - origin,
@@ -315,19 +341,19 @@ struct Run {
 }
 
 /// Walks `times` times, and multiplies once a walk ends as the one before, but for its clock.
-fn repeat(
+fn repeat<S: State>(
     times: u64,
-    clocks: &mut Clocks,
+    clocks: &mut S,
     breakdown: &mut Breakdown,
-    walk: impl Fn(&mut Clocks, &mut Breakdown),
+    walk: impl Fn(&mut S, &mut Breakdown),
 ) {
     let mut left = times;
     while left > 0 {
         let (before, cost) = (*clocks, *breakdown);
         walk(clocks, breakdown);
         left -= 1;
-        if clocks.from(clocks.end) == before.from(before.end) {
-            let step = (clocks.end - before.end) * left as i64;
+        if clocks.from(clocks.origin()) == before.from(before.origin()) {
+            let step = (clocks.origin() - before.origin()) * left as i64;
             *clocks = clocks.from(-step);
             let cost = breakdown.since(&cost);
             breakdown.add(&cost, left);

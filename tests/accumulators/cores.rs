@@ -2,11 +2,12 @@
 
 use ndarray::Array2;
 use quaver_contract::accumulator::TABLE;
+use quaver_contract::config::Dataflow;
 use quaver_contract::formats::FP32;
 use quaver_contract::{Accumulator, Conversion, CoreConfig, Engine, Formats, Job, Scale};
 use quaver_cosim::{RtlEngine, RtlOptions, Simulator};
 use quaver_golden::Golden;
-use quaver_tests::{artifacts, cache, require};
+use quaver_tests::{artifacts, cache, require, tier};
 use quaver_verify::{Options, Suite, Tier, run_with};
 
 use crate::{core, formats_of};
@@ -37,15 +38,48 @@ fn cores() -> Vec<CoreConfig> {
         .collect()
 }
 
+/// An output-stationary core of each accumulator, the one of binary32 sums too.
+fn output_stationary_cores() -> Vec<CoreConfig> {
+    let of = |row: &quaver_contract::accumulator::AccumulatorRow| {
+        let (rows, pe_latency) = (2, 2);
+        let mut config = CoreConfig {
+            rows,
+            cols: 3,
+            dataflow: Dataflow::OutputStationary,
+            ..core(
+                &format!("os_{}", row.name),
+                row.accumulator,
+                formats_of(row.name),
+                pe_latency,
+            )
+        };
+        config.tile_rows = rows * config.least_slots();
+        config
+    };
+    TABLE.iter().map(of).collect()
+}
+
 #[test]
 fn jobs_on_cores_of_every_accumulator_vs_golden() {
+    jobs_vs_golden(cores(), Tier::Quick);
+}
+
+#[test]
+fn jobs_on_output_stationary_cores_of_every_accumulator_vs_golden() {
+    let tier = match tier() {
+        quaver_tests::Tier::Quick => Tier::Smoke,
+        _ => Tier::Quick,
+    };
+    jobs_vs_golden(output_stationary_cores(), tier);
+}
+
+fn jobs_vs_golden(cores: Vec<CoreConfig>, tier: Tier) {
     require(&["verilator"]);
-    let cores = cores();
     assert!(!cores.is_empty());
     for core in cores {
         let options = Options {
             simulator: Simulator::Verilator,
-            tier: Tier::Quick,
+            tier,
             suites: vec![Suite::get("gemm").unwrap()],
             ..Options::new(
                 core.clone(),

@@ -61,8 +61,9 @@ impl fmt::Display for Failure<'_> {
         writeln!(f, "mismatch in suite {}", self.context.suite)?;
         writeln!(
             f,
-            "  configuration  {}: {} x {}, pe_latency {}, tile_rows {}, {}",
+            "  configuration  {}: {}, {} x {}, pe_latency {}, tile_rows {}, {}",
             config.name,
+            config.dataflow.name(),
             config.rows,
             config.cols,
             config.pe_latency,

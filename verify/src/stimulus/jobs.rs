@@ -61,7 +61,7 @@ impl<'a> JobSource<'a> {
                 .flat_map(|f| legal_conversions(f, &roundings))
                 .collect(),
             longest: [
-                3 * config.tile_k().max(block) + 5,
+                3 * (config.rows * config.lanes()).max(block) + 5,
                 (2 * config.tile_rows + 3).min(300),
                 3 * config.cols + 2,
             ],
