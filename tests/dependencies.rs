@@ -52,6 +52,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ),
     ("quaver-bench", &["quaver-contract", "quaver-fast"]),
     ("quaver-study", &["quaver-contract", "quaver-fast"]),
+    ("quaver-quant", &["quaver-contract", "quaver-fast"]),
     ("quaver-tests", &["quaver-contract", "quaver-cosim"]),
 ];
 

@@ -4,3 +4,4 @@
 mod gfloat;
 mod ml_dtypes;
 mod pipe;
+mod quantisation;
