@@ -20,6 +20,9 @@ pub enum StudyError {
         /// What there is.
         known: String,
     },
+    /// The measurements of area.
+    #[error("area.json: {0}")]
+    Area(String),
     /// The drawing library's failure.
     #[error("cannot draw: {0}")]
     Plot(String),

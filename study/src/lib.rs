@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+mod area;
 mod distribution;
 mod error;
 mod plot;
@@ -13,6 +14,7 @@ use quaver_contract::{Accumulator, Conversion, Engine, Format, Job, Scale};
 use quaver_fast::Fast;
 use serde::Serialize;
 
+pub use area::{Area, areas};
 pub use distribution::Distribution;
 pub use error::StudyError;
 pub use plot::svg;

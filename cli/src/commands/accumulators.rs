@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use quaver_study::{Distance, Distribution, Study};
+use quaver_study::{Area, Distance, Distribution, Study};
 use serde::Serialize;
 
 use crate::args::{Global, one_of};
@@ -13,7 +13,8 @@ use crate::output::Output;
 
 const EXAMPLES: &str = "\
 Every accumulator sums the same random products; distances are in units in the last place (ulp) of
-the exact sum, rounded once to FP32.
+the exact sum, rounded once to FP32. LUT4s and MHz are those of an e4m3fn PE on a Lattice ECP5, as
+scripts/synth measured them (docs/area.md).
 
 DISTRIBUTIONS:
   normal    standard normal
@@ -74,7 +75,16 @@ struct Report<'a> {
     format: &'static str,
     distribution: &'static str,
     seed: u64,
-    accumulators: &'a [Distance],
+    accumulators: Vec<Row<'a>>,
+}
+
+/// An accumulator's error and cost.
+#[derive(Serialize)]
+struct Row<'a> {
+    #[serde(flatten)]
+    distance: &'a Distance,
+    #[serde(flatten)]
+    area: Area,
 }
 
 /// Runs the study and prints it.
@@ -93,6 +103,7 @@ pub(crate) fn run(args: &AccumulatorsArgs, global: &Global) -> Result<(), CliErr
         threads: 0,
     };
     let distances = quaver_study::accumulators(&study).map_err(CliError::other)?;
+    let areas = quaver_study::areas().map_err(CliError::other)?;
     if let Some(svg) = svg {
         let title = format!(
             "{} {} x {} x {}, {} operands, seed {}",
@@ -103,7 +114,7 @@ pub(crate) fn run(args: &AccumulatorsArgs, global: &Global) -> Result<(), CliErr
             study.distribution.name(),
             study.seed
         );
-        let picture = quaver_study::svg(&title, &distances).map_err(CliError::other)?;
+        let picture = quaver_study::svg(&title, &distances, &areas).map_err(CliError::other)?;
         svg.write(|file| file.write_all(picture.as_bytes()))?;
     }
     if args.json {
@@ -114,7 +125,11 @@ pub(crate) fn run(args: &AccumulatorsArgs, global: &Global) -> Result<(), CliErr
             format: study.format.name,
             distribution: study.distribution.name(),
             seed: args.seed,
-            accumulators: &distances,
+            accumulators: distances
+                .iter()
+                .zip(&areas)
+                .map(|(distance, &area)| Row { distance, area })
+                .collect(),
         });
     }
     let header = [
@@ -124,9 +139,11 @@ pub(crate) fn run(args: &AccumulatorsArgs, global: &Global) -> Result<(), CliErr
         "mean ulp",
         "max relative",
         "relative l2",
+        "LUT4 a MAC",
+        "MHz",
     ];
     let mut rows = vec![header.map(str::to_owned).to_vec()];
-    rows.extend(distances.iter().map(|d| {
+    rows.extend(distances.iter().zip(&areas).map(|(d, area)| {
         vec![
             d.accumulator.to_owned(),
             format!("{}/{}", d.differing, d.results),
@@ -134,6 +151,8 @@ pub(crate) fn run(args: &AccumulatorsArgs, global: &Global) -> Result<(), CliErr
             format!("{:.3}", d.mean_ulp),
             format!("{:.2e}", d.max_relative),
             format!("{:.2e}", d.relative_l2),
+            format!("{:.0}", area.luts_a_mac),
+            format!("{:.1}", area.mhz),
         ]
     }));
     console::print(&console::columns(&rows))
