@@ -10,6 +10,7 @@ use std::time::Instant;
 
 use clap::Args;
 use quaver_contract::CoreConfig;
+use quaver_contract::config::Dataflow;
 use quaver_sim::timing::{JobShape, timing};
 use serde::Serialize;
 
@@ -38,14 +39,25 @@ EXAMPLES:
   quaver simulate --config odd --m 7 --n 5 --k 9 --stalls 3 --vcd run.vcd
   quaver simulate --config odd --m 7 --n 5 --k 9 --stalls a=0011,d=01 --json";
 
-/// Which operand stays in the PEs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Dataflow {
-    Weight,
-    Input,
-}
+/// The dataflows' names, as SCALE-Sim has them.
+const DATAFLOWS: &[&str] = &["ws", "is", "os"];
 
-const DATAFLOWS: &[(&str, Dataflow)] = &[("ws", Dataflow::Weight), ("is", Dataflow::Input)];
+/// The dataflow with which a core runs the layers: what is asked for, or its own.
+fn dataflow(asked: Option<&'static str>, config: &CoreConfig) -> Result<&'static str, CliError> {
+    let allowed: &[&'static str] = match config.dataflow {
+        Dataflow::WeightStationary => &["ws", "is"],
+        Dataflow::OutputStationary => &["os"],
+    };
+    let chosen = asked.unwrap_or(allowed[0]);
+    match allowed.contains(&chosen) {
+        true => Ok(chosen),
+        false => Err(CliError::option(
+            "--dataflow",
+            format!("{chosen} with configuration {}", config.name),
+            allowed.join(", "),
+        )),
+    }
+}
 
 /// Arguments of `quaver simulate`.
 #[derive(Debug, Args)]
@@ -75,10 +87,10 @@ pub(crate) struct SimulateArgs {
     #[arg(long, value_name = "FILE.csv")]
     layers: Option<PathBuf>,
 
-    /// What stays in the PEs: ws the weights, B; is the inputs, A: the operands are exchanged
-    #[arg(long, value_name = "FLOW", default_value = "ws",
-        value_parser = one_of(DATAFLOWS, |(name, _)| name))]
-    dataflow: (&'static str, Dataflow),
+    /// What stays in the PEs: ws the weights, B; is the inputs, A: the operands are exchanged; os the
+    /// sums [default: as the core is built, ws or os]
+    #[arg(long, value_name = "FLOW", value_parser = one_of(DATAFLOWS, |name| name))]
+    dataflow: Option<&'static str>,
 
     /// Sums start from initial values
     #[arg(long)]
@@ -134,6 +146,7 @@ struct Report<'a> {
 /// The costs of all layers on a core.
 struct Simulated {
     config: String,
+    dataflow: &'static str,
     layers: Vec<Cost>,
     total: Cost,
     seconds: f64,
@@ -162,9 +175,10 @@ pub(crate) fn run(args: &SimulateArgs, global: &Global) -> Result<(), CliError> 
     let mut results = Vec::new();
     for config in &configs {
         let started = Instant::now();
+        let dataflow = dataflow(args.dataflow, config)?;
         let mut costs = Vec::new();
         for layer in &layers {
-            let shape = shape(args, layer);
+            let shape = shape(args, layer, dataflow);
             let closed = timing(config, &shape);
             costs.push(match &stepping {
                 None => Cost::closed(layer, &closed),
@@ -176,6 +190,7 @@ pub(crate) fn run(args: &SimulateArgs, global: &Global) -> Result<(), CliError> 
         }
         results.push(Simulated {
             config: config.name.clone(),
+            dataflow,
             total: match costs.as_slice() {
                 [one] => one.clone(),
                 several => Cost::total(several),
@@ -193,7 +208,7 @@ fn show(args: &SimulateArgs, stepped: bool, results: &[Simulated]) -> Result<(),
         let report = |result: &'_ Simulated| {
             serde_json::to_value(Report {
                 config: &result.config,
-                dataflow: args.dataflow.0,
+                dataflow: result.dataflow,
                 method: if stepped { "stepped" } else { "closed form" },
                 total: &result.total,
                 layers: &result.layers,
@@ -265,10 +280,10 @@ fn wanted(args: &SimulateArgs) -> Result<Vec<Layer>, CliError> {
 }
 
 /// The job that computes the layer. With the inputs in the PEs, D^T = B^T * A^T.
-fn shape(args: &SimulateArgs, layer: &Layer) -> JobShape {
-    let (m, n) = match args.dataflow.1 {
-        Dataflow::Weight => (layer.m, layer.n),
-        Dataflow::Input => (layer.n, layer.m),
+fn shape(args: &SimulateArgs, layer: &Layer, dataflow: &str) -> JobShape {
+    let (m, n) = match dataflow {
+        "is" => (layer.n, layer.m),
+        _ => (layer.m, layer.n),
     };
     JobShape {
         m,

@@ -115,6 +115,10 @@ pub(super) const SIMULATE: &[Case] = &[
         "simulate --layer gemm:1,1,1 --layer gemm:2,2,2 --vcd o.vcd",
         &["--vcd with 2 jobs", "one layer"],
     ),
+    (
+        "simulate --m 3 --n 3 --k 3 --config os_4x4 --dataflow is",
+        &["--dataflow is with configuration os_4x4", "(os)"],
+    ),
     ("wavediff none.vcd none.vcd", &["none.vcd"]),
     ("wavediff a.npy a.npy", &["a.npy"]),
 ];
