@@ -1,5 +1,6 @@
 //! `quaver simulate`: the clocks of jobs on a core, in closed form or step by step.
 
+mod compatible;
 mod layers;
 mod report;
 mod step;
@@ -36,6 +37,7 @@ EXAMPLES:
   quaver simulate --config large --m 1024 --n 1024 --k 1024
   quaver simulate --config default --layer conv:1,64,56,56,64,3,3,1,1 --dataflow is --json
   quaver simulate --config small --config large --layers resnet18.csv
+  quaver simulate --scalesim 32x32 --layers resnet18.csv
   quaver simulate --config odd --m 7 --n 5 --k 9 --stalls 3 --vcd run.vcd
   quaver simulate --config odd --m 7 --n 5 --k 9 --stalls a=0011,d=01 --json";
 
@@ -121,6 +123,12 @@ pub(crate) struct SimulateArgs {
     #[arg(long, value_name = "A..B", requires = "vcd")]
     cycles: Option<String>,
 
+    /// Counts as SCALE-Sim 3.0.0 does instead, for an array of that shape and, unless one is asked
+    /// for, its three dataflows
+    #[arg(long, value_name = "ROWSxCOLS",
+        conflicts_with_all = ["config", "init", "bias", "column_scales", "step", "stalls", "vcd"])]
+    scalesim: Option<String>,
+
     /// Seed of the operands that are stepped
     #[arg(long, value_name = "S", default_value_t = 1)]
     seed: u64,
@@ -159,6 +167,9 @@ struct Simulated {
 pub(crate) fn run(args: &SimulateArgs, global: &Global) -> Result<(), CliError> {
     let formats = global.formats()?;
     let layers = wanted(args)?;
+    if let Some(array) = &args.scalesim {
+        return compatible::run(args, array, &layers);
+    }
     let configs = args
         .config
         .iter()

@@ -120,3 +120,49 @@ fn waveforms_are_compared() {
         .collect();
     assert!((8..=9).contains(&times.len()) && times[0] > 10, "{times:?}");
 }
+
+const BASELINE: &str = include_str!("../../../tests/vectors/scalesim/scalesim_baseline.csv");
+
+/// ResNet18 on SCALE-Sim's own arrays, layer by layer, against its reports.
+#[test]
+fn resnet18_vs_scalesim() {
+    let sandbox = Sandbox::new();
+    let rows: Vec<Vec<&str>> = BASELINE
+        .lines()
+        .map(|line| line.split(',').collect())
+        .collect();
+    let column = |name: &str| rows[0].iter().position(|&cell| cell == name).unwrap();
+    let [set, rows_at, cols_at, flow_at] = ["set", "rows", "cols", "dataflow"].map(column);
+    let reported = column("total_cycles_reported");
+    let mut compared = 0;
+    for array in ["32", "128"] {
+        let of = |flow: &str| {
+            let wanted = |row: &&Vec<&str>| {
+                row[set] == "resnet18"
+                    && (row[rows_at], row[cols_at], row[flow_at]) == (array, array, flow)
+            };
+            rows.iter().filter(wanted).collect::<Vec<_>>()
+        };
+        let mut text = "Layer,M,N,K,\n".to_owned();
+        for row in of("ws") {
+            let cells = ["layer", "M", "N", "K"].map(|name| row[column(name)]);
+            text += &format!("{},\n", cells.join(","));
+        }
+        sandbox.write("resnet18.csv", text);
+        let line = format!("simulate --scalesim {array}x{array} --layers resnet18.csv --json");
+        let report = sandbox.line(&line).json();
+        println!("{array} x {array}: {} s", report["seconds"]);
+        for flow in report["dataflows"].as_array().unwrap() {
+            let expected = of(flow["dataflow"].as_str().unwrap());
+            let layers = flow["layers"].as_array().unwrap();
+            assert_eq!(layers.len(), expected.len());
+            for (layer, row) in layers.iter().zip(expected) {
+                // SCALE-Sim prints the number of the last clock.
+                let cycles = layer["cycles"].as_u64().unwrap() - 1;
+                assert_eq!(cycles.to_string(), row[reported], "{row:?}");
+                compared += 1;
+            }
+        }
+    }
+    assert_eq!(compared, 2 * 3 * 21);
+}

@@ -119,6 +119,18 @@ pub(super) const SIMULATE: &[Case] = &[
         "simulate --m 3 --n 3 --k 3 --config os_4x4 --dataflow is",
         &["--dataflow is with configuration os_4x4", "(os)"],
     ),
+    (
+        "simulate --m 3 --n 3 --k 3 --scalesim 0x4",
+        &["--scalesim 0x4", "1 to 65536"],
+    ),
+    (
+        "simulate --m 3 --n 0 --k 3 --scalesim 4x4",
+        &["3x0x3", "--scalesim"],
+    ),
+    (
+        "simulate --m 3 --n 3 --k 3 --scalesim 4x4 --step",
+        &["--scalesim", "--step"],
+    ),
     ("wavediff none.vcd none.vcd", &["none.vcd"]),
     ("wavediff a.npy a.npy", &["a.npy"]),
 ];
