@@ -2,7 +2,7 @@
 
 use quaver_contract::accumulator::{Addend, Dot, DotOutput, Groups, ProductExponent};
 use quaver_contract::formats::FP32;
-use quaver_contract::{Conversion, Rounding};
+use quaver_contract::{Conversion, Format, Rounding};
 
 use crate::accumulate::{add_narrow, add_rounded};
 use crate::decode::decode;
@@ -18,6 +18,18 @@ pub struct Operand {
     /// Exponent of the hidden bit's place, also where that bit is 0: the format's smallest
     /// exponent for subnormals.
     pub field_exponent: i32,
+}
+
+/// The operand that a code is.
+pub fn operand(code: u32, format: &Format) -> Operand {
+    let number = decode(code, format);
+    Operand {
+        number,
+        field_exponent: match number {
+            Number::Finite { exponent, .. } => exponent + format.fraction_bits.cast_signed(),
+            _ => 0,
+        },
+    }
 }
 
 /// A finite term: `(-1)^negative * significand * 2^unit`, aligned as if it had `exponent`.

@@ -6,7 +6,7 @@ use quaver_contract::{Engine, EngineError, Format, Job, JobResult, Scale};
 
 use crate::chain::{sum, sum_blocks};
 use crate::convert::convert;
-use crate::dot::Operand;
+use crate::dot::{Operand, operand};
 use crate::scale::Epilogue;
 use crate::{Number, decode};
 
@@ -82,17 +82,6 @@ impl Engine for Golden {
 /// Every code of an operand format, decoded.
 fn all_operands(format: &Format) -> Vec<Operand> {
     (0..=format.code_mask())
-        .map(|code| {
-            let number = decode(code, format);
-            Operand {
-                number,
-                field_exponent: match number {
-                    Number::Finite { exponent, .. } => {
-                        exponent + format.fraction_bits.cast_signed()
-                    }
-                    _ => 0,
-                },
-            }
-        })
+        .map(|code| operand(code, format))
         .collect()
 }

@@ -5,45 +5,54 @@
 //! The swap walks beside it. A PE's sum is computed when its operands enter and waits
 //! `PE_LATENCY` clocks in a ring of planes, one plane for each stage of the pipeline.
 
+use quaver_golden::dot::Operand;
+
 use crate::arithmetic::{ABSENT, accumulate};
 use crate::line::Line;
 use crate::shape::Shape;
+use crate::tokens::Tokens;
 use crate::trace::{Visitor, VisitorExt as _};
 
 #[derive(Clone, Debug)]
 pub(crate) struct Array {
     rows: usize,
     cols: usize,
+    lanes: usize,
     latency: usize,
-    /// For each row, newest first: `operand_q` of the launcher, the skew's `line_q`, and
-    /// `operand_q` of the PEs from left to right. Binary32 values.
+    /// For each row and lane, newest first: `operand_q` of the launcher, the skew's `line_q`, and
+    /// `operand_q` of the PEs from left to right. Binary32 values, or tokens.
     operands: Vec<Line<u32>>,
     /// Clocks since each swap in the array was in the launcher's `swap_q`.
     swaps: Vec<usize>,
-    /// Binary32 values, or [`ABSENT`]; row after row.
+    /// The same, or [`ABSENT`]; row after row, the lanes of a PE side by side.
     shadow_q: Vec<u32>,
     active_q: Vec<u32>,
     /// `PE_LATENCY` planes of sums, row after row.
     planes: Vec<u32>,
     /// The plane that the PEs drive on `psum_o` now, and fill at this clock.
     plane: usize,
+    /// Room for the products of a PE.
+    terms: Vec<(Operand, Operand)>,
 }
 
 impl Array {
     pub(crate) fn new(shape: &Shape) -> Self {
         let (rows, cols, latency) = (shape.rows, shape.cols, shape.pe_latency);
+        let lanes = shape.lanes;
         Self {
             rows,
             cols,
+            lanes,
             latency,
-            operands: (0..rows)
-                .map(|row| Line::new(1 + row * latency + cols))
+            operands: (0..rows * lanes)
+                .map(|line| Line::new(1 + line / lanes * latency + cols))
                 .collect(),
             swaps: Vec::new(),
-            shadow_q: vec![ABSENT; rows * cols],
-            active_q: vec![ABSENT; rows * cols],
+            shadow_q: vec![ABSENT; rows * cols * lanes],
+            active_q: vec![ABSENT; rows * cols * lanes],
             planes: vec![0; latency * rows * cols],
             plane: 0,
+            terms: Vec::with_capacity(lanes),
         }
     }
 
@@ -70,18 +79,22 @@ impl Array {
     /// One clock. `operand` and `swap` become the launcher's registers.
     pub(crate) fn clock(
         &mut self,
+        shape: &Shape,
         operand: impl Iterator<Item = u32>,
         swap: bool,
         shift: bool,
         weight: &[u32],
         psum_i: &[u32],
     ) {
-        self.compute(psum_i);
+        match &shape.tokens {
+            None => self.compute(psum_i),
+            Some(tokens) => self.compute_tokens(tokens, psum_i),
+        }
         self.swap_weights(swap);
         if shift {
-            let top = self.cols;
+            let top = self.cols * self.lanes;
             self.shadow_q.copy_within(top.., 0);
-            let bottom = (self.rows - 1) * self.cols;
+            let bottom = (self.rows - 1) * top;
             self.shadow_q[bottom..].copy_from_slice(weight);
         }
         for (line, value) in self.operands.iter_mut().zip(operand) {
@@ -108,14 +121,37 @@ impl Array {
         self.plane = (self.plane + 1) % self.latency;
     }
 
+    /// The same with the golden model's sums.
+    fn compute_tokens(&mut self, tokens: &Tokens, psum_i: &[u32]) {
+        let (rows, cols, lanes) = (self.rows, self.cols, self.lanes);
+        let plane = &mut self.planes[self.plane * rows * cols..][..rows * cols];
+        for row in (0..rows).rev() {
+            let (above, here) = plane.split_at_mut(row * cols);
+            let psums = match row {
+                0 => psum_i,
+                _ => &above[(row - 1) * cols..],
+            };
+            for (col, (sum, &psum)) in here[..cols].iter_mut().zip(psums).enumerate() {
+                let place = row * self.latency + col;
+                let operands = self.operands[row * lanes..][..lanes].iter();
+                let weights = &self.active_q[(row * cols + col) * lanes..][..lanes];
+                let products = operands.map(|line| line.window()[place]);
+                let products = products.zip(weights.iter().copied());
+                *sum = tokens.accumulate(psum, products, &mut self.terms);
+            }
+        }
+        self.plane = (self.plane + 1) % self.latency;
+    }
+
     /// Takes the weights of the PEs that see a swap, and moves the swaps on.
     fn swap_weights(&mut self, swap: bool) {
         for &age in &self.swaps {
             for row in 0..self.rows {
                 let column = age.wrapping_sub(row * self.latency);
                 if column < self.cols {
-                    let pe = row * self.cols + column;
-                    self.active_q[pe] = self.shadow_q[pe];
+                    let first = (row * self.cols + column) * self.lanes;
+                    let weights = first..first + self.lanes;
+                    self.active_q[weights.clone()].copy_from_slice(&self.shadow_q[weights]);
                 }
             }
         }
@@ -143,10 +179,13 @@ impl Array {
 
     pub(crate) fn visit_skew(&self, v: &mut dyn Visitor, shape: &Shape) {
         for row in 1..self.rows {
-            let line = self.operands[row].window();
+            let lines = &self.operands[row * self.lanes..][..self.lanes];
             let word = |i: usize| {
-                let operand = (shape.operand_of(line[i]), shape.operand_bits());
-                [operand, (self.swap_at(i).into(), 1)]
+                let operand = move |line: &Line<u32>| {
+                    (shape.operand_of(line.window()[i]), shape.operand_bits())
+                };
+                let swap = (u32::from(self.swap_at(i)), 1);
+                lines.iter().map(operand).chain([swap])
             };
             v.scope("gen_row", Some(row), |v| {
                 v.scope("u_delay", None, |v| {
@@ -173,21 +212,24 @@ impl Array {
     fn visit_pe(&self, v: &mut dyn Visitor, shape: &Shape, row: usize, col: usize) {
         let place = 1 + row * self.latency + col;
         let pe = row * self.cols + col;
-        let operand = self.operands[row].window()[place];
         let width = shape.operand_bits();
-        v.register(
-            "operand_q",
-            width,
-            &[shape.operand_of(operand)],
-            Some(real(operand)),
-        );
+        let operands = self.operands[row * self.lanes..][..self.lanes].iter();
+        let operands: Vec<u32> = operands.map(|line| line.window()[place]).collect();
+        let bits = operands.iter().map(|&o| (shape.operand_of(o), width));
+        numbers(v, "operand_q", bits, &operands, |o| shape.real_of(o));
         v.flag("swap_q", self.swap_at(place));
-        for (name, weight) in [
-            ("shadow_q", self.shadow_q[pe]),
-            ("active_q", self.active_q[pe]),
-        ] {
-            let value = if weight == ABSENT { 0.0 } else { real(weight) };
-            v.register(name, 1 + width, &[shape.weight_of(weight)], Some(value));
+        for (name, weights) in [("shadow_q", &self.shadow_q), ("active_q", &self.active_q)] {
+            let weights = &weights[pe * self.lanes..][..self.lanes];
+            let bits = weights.iter().map(|&w| (shape.weight_of(w), 1 + width));
+            numbers(v, name, bits, weights, |weight| match weight {
+                ABSENT => 0.0,
+                _ => shape.real_of(weight),
+            });
+        }
+        if shape.tokens.is_some() {
+            // Where the cuts are is the unit's own decision: the sum is compared where it leaves.
+            v.fp32("psum_o", self.plane()[pe]);
+            return;
         }
         v.scope("gen_fp32", None, |v| {
             v.scope("u_accumulate", None, |v| {
@@ -203,6 +245,17 @@ impl Array {
     }
 }
 
-fn real(value: u32) -> f64 {
-    f32::from_bits(value).into()
+/// A register of a number a lane; one number alone is shown as such.
+fn numbers(
+    v: &mut dyn Visitor,
+    name: &str,
+    bits: impl Iterator<Item = (u32, u32)>,
+    values: &[u32],
+    real: impl Fn(u32) -> f64,
+) {
+    let fields: Vec<(u32, u32)> = bits.collect();
+    match (fields.as_slice(), values) {
+        (&[(bits, width)], &[value]) => v.register(name, width, &[bits], Some(real(value))),
+        _ => v.packed(name, fields),
+    }
 }

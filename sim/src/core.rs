@@ -3,7 +3,6 @@
 use quaver_contract::CoreConfig;
 
 use crate::SimError;
-use crate::arithmetic::decode_table;
 use crate::array::Array;
 use crate::axi_lite::{AxiLite, AxiLiteOutputs};
 use crate::bank_status::{BankStatus, Events};
@@ -30,7 +29,7 @@ pub struct Core {
     shape: Shape,
     /// The inputs, to be set before each clock.
     pub inputs: Inputs,
-    /// Of every operand format, the binary32 values of its codes.
+    /// Of every operand format, what its codes are in the model.
     tables: Vec<[u32; 256]>,
     abort_q: bool,
     axi_lite: AxiLite,
@@ -68,10 +67,11 @@ impl Core {
     /// [`SimError::Accumulator`] for a configuration that has no Verilog either.
     pub fn new(config: &CoreConfig) -> Result<Self, SimError> {
         let shape = Shape::new(config)?;
-        let formats = shape.operand_formats.iter();
         Ok(Self {
             inputs: Inputs::new(&shape),
-            tables: formats.map(|(format, _)| decode_table(format)).collect(),
+            tables: (0..shape.operand_formats.len())
+                .map(|position| shape.table(position))
+                .collect(),
             abort_q: false,
             axi_lite: AxiLite::default(),
             csr: Csr::new(config),
@@ -251,8 +251,14 @@ impl Core {
             }
         });
         let (shift, weight) = (self.loader.shift_q, &self.loader.weight_q);
-        self.array
-            .clock(operand, launcher.swap, shift, weight, &self.psum_in);
+        self.array.clock(
+            &self.shape,
+            operand,
+            launcher.swap,
+            shift,
+            weight,
+            &self.psum_in,
+        );
         self.flight.push(flight);
         self.drain_control.clock(&control, start, sizes, advance);
         self.preloader.clock(&preloader, start, sizes);

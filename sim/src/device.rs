@@ -31,13 +31,15 @@ type Output = (&'static str, u32, fn(&AxiLiteOutputs, &Outputs<'_>) -> u32);
 #[derive(Clone, Copy)]
 enum Width {
     Bits(u32),
-    /// That many bits for every row.
-    Rows(u32),
+    /// A code for every product of a column.
+    RowCodes,
+    /// A code for every product of a row.
+    ColumnCodes,
     /// That many bits for every column.
     Columns(u32),
 }
 
-use Width::{Bits, Columns, Rows};
+use Width::{Bits, ColumnCodes, Columns, RowCodes};
 
 const INPUTS: &[Input] = &[
     ("rst_ni", Bits(1), |i, w| i.rst_ni = w[0] != 0),
@@ -56,11 +58,11 @@ const INPUTS: &[Input] = &[
         i.s_axil.arvalid = w[0] != 0
     }),
     ("s_axil_rready", Bits(1), |i, w| i.s_axil.rready = w[0] != 0),
-    ("s_axis_a_tdata", Rows(8), |i, w| data(&mut i.s_axis_a, w)),
+    ("s_axis_a_tdata", RowCodes, |i, w| data(&mut i.s_axis_a, w)),
     ("s_axis_a_tvalid", Bits(1), |i, w| {
         i.s_axis_a.tvalid = w[0] != 0
     }),
-    ("s_axis_b_tdata", Columns(8), |i, w| {
+    ("s_axis_b_tdata", ColumnCodes, |i, w| {
         data(&mut i.s_axis_b, w)
     }),
     ("s_axis_b_tvalid", Bits(1), |i, w| {
@@ -122,9 +124,11 @@ impl ModelDevice {
     pub fn new(config: &CoreConfig) -> Result<Self, SimError> {
         let core = Core::new(config)?;
         let (rows, cols) = (config.rows as u32, config.cols as u32);
+        let lanes = config.lanes() as u32;
         let inputs = INPUTS.iter().map(|&(_, width, _)| match width {
             Bits(bits) => bits,
-            Rows(bits) => bits * rows,
+            RowCodes => 8 * lanes * rows,
+            ColumnCodes => 8 * lanes * cols,
             Columns(bits) => bits * cols,
         });
         let outputs = OUTPUTS.iter().map(|&(_, width, _)| width);

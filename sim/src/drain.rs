@@ -1,5 +1,6 @@
 //! `quaver_drain`: scale, bias, ReLU and conversion of a row of sums.
 
+use quaver_contract::formats::FP32;
 use quaver_fast::encode::Encoder;
 
 use crate::arithmetic::{add, encoder, multiply, relu};
@@ -162,8 +163,14 @@ impl Drain {
             self.prepare(shape, settings, format);
             let relu_is_on = settings.relu;
             let encoder = self.encoder.as_ref().expect("it was just prepared");
+            let is_fp32 = shape.output_formats[format].0.name == FP32.name;
             self.convert.advance(self.bias.output(), |_, value| {
-                encoder.one(if relu_is_on { relu(value) } else { value }, 0)
+                let is_nan = value & 0x7fff_ffff > 0x7f80_0000;
+                match is_fp32 && is_nan {
+                    // Rule 6.2.
+                    true => shape.fp32_nan,
+                    false => encoder.one(if relu_is_on { relu(value) } else { value }, 0),
+                }
             });
             let (scale_q, bias_q) = (&self.scale_q, &self.bias_q);
             self.bias

@@ -8,14 +8,14 @@ use quaver_drive::DriveError;
 /// Why the model could not be built, or a waveform could not be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum SimError {
-    /// The configuration needs an accumulator that the core does not have.
-    #[error("{config}.accumulator = {value} is not in the core ({allowed})")]
+    /// The model does not step cores with that accumulator.
+    #[error("{config}.accumulator = {value} is not in the model ({allowed})")]
     Accumulator {
         /// The configuration.
         config: String,
         /// Its accumulator.
         value: String,
-        /// The accumulators that the core has.
+        /// The accumulators that the model has.
         allowed: &'static str,
     },
     /// The model steps no core with scales of blocks.

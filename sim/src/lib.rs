@@ -2,13 +2,14 @@
 //!
 //! [`Core`] steps through the core clock by clock; every register of the Verilog has its value, by
 //! its name and place in the hierarchy, under any pattern of stalls. Arithmetic is the fast
-//! engine's and the host's: this crate adds time. The files follow the datapath:
+//! engine's and the host's for `fp32`, and the golden model's for other accumulators: this crate adds
+//! time. The files follow the datapath:
 //!
 //! | file | Verilog |
 //! |---|---|
 //! | `axi_lite`, `csr`, `job_control`, `counters` | the register bus and the job |
 //! | `tile_iterator`, `loader`, `launcher`, `preloader`, `drain_control`, `bank_status` | the sequencer |
-//! | `array` | skew, array and PEs |
+//! | `array`, `tokens` | skew, array and PEs; operands of accumulators other than `fp32` |
 //! | `psum_memory` | banks, columns and their travelling addresses |
 //! | `drain` | scale, bias, ReLU and conversion |
 //! | `core` | everything above, and the clock |
@@ -42,6 +43,7 @@ pub mod scalesim;
 mod shape;
 mod tile_iterator;
 pub mod timing;
+mod tokens;
 pub mod trace;
 
 pub use crate::axi_lite::{AxiLiteInputs, AxiLiteOutputs};

@@ -9,8 +9,8 @@ use crate::trace::{Visitor, VisitorExt as _};
 /// What happens in a clock.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Wires {
-    /// The row of this shift holds a term of K.
-    present: bool,
+    /// Lanes of the row of this shift that hold a term of K.
+    present: usize,
     pub(crate) wants_beat: bool,
     shift: bool,
     last_shift: bool,
@@ -24,8 +24,9 @@ pub(crate) struct Loader {
     pub(crate) loaded_q: bool,
     travel_q: u32,
     pub(crate) shift_q: bool,
-    /// Binary32 values, or [`ABSENT`].
+    /// What operands are in the model, or [`ABSENT`]; the lanes of a column side by side.
     pub(crate) weight_q: Vec<u32>,
+    lanes: usize,
     last_shift: u32,
     swap_travel: u32,
 }
@@ -38,7 +39,8 @@ impl Loader {
             loaded_q: false,
             travel_q: 0,
             shift_q: false,
-            weight_q: vec![ABSENT; shape.cols],
+            weight_q: vec![ABSENT; shape.cols * shape.lanes],
+            lanes: shape.lanes,
             last_shift: shape.rows as u32 - 1,
             swap_travel: shape.swap_travel() as u32,
         }
@@ -54,10 +56,12 @@ impl Loader {
     }
 
     pub(crate) fn wires(&self, tvalid: bool) -> Wires {
-        let present = self.count_q < self.tiles.tile.terms;
+        let terms = self.tiles.tile.terms as usize;
+        let before = self.count_q as usize * self.lanes;
+        let present = terms.saturating_sub(before).min(self.lanes);
         let may_shift = self.tiles.tile.valid && !self.loaded_q && self.travel_q == 0;
-        let wants_beat = may_shift && present;
-        let shift = may_shift && (!present || tvalid);
+        let wants_beat = may_shift && present > 0;
+        let shift = may_shift && (present == 0 || tvalid);
         Wires {
             present,
             wants_beat,
@@ -91,12 +95,14 @@ impl Loader {
         }
         self.shift_q = wires.shift;
         if wires.shift {
-            if wires.present {
-                for (weight, code) in self.weight_q.iter_mut().zip(beat.codes()) {
-                    *weight = table[usize::from(code)];
+            let mut codes = beat.codes();
+            for column in self.weight_q.chunks_exact_mut(self.lanes) {
+                for (lane, (weight, code)) in column.iter_mut().zip(&mut codes).enumerate() {
+                    *weight = match lane < wires.present {
+                        true => table[usize::from(code)],
+                        false => ABSENT,
+                    };
                 }
-            } else {
-                self.weight_q.fill(ABSENT);
             }
         }
     }
@@ -125,7 +131,7 @@ pub(crate) fn tile_shape(shape: &Shape) -> TileShape {
     TileShape {
         m: shape.tile_rows as u32,
         n: shape.cols as u32,
-        k: shape.rows as u32,
+        k: (shape.rows * shape.lanes) as u32,
         row_bits: shape.row_bits,
         cols_bits: shape.cols_bits,
         terms_bits: shape.terms_bits,

@@ -47,8 +47,8 @@ impl Inputs {
         Self {
             rst_ni: false,
             s_axil: AxiLiteInputs::default(),
-            s_axis_a: Beat::new(shape.rows),
-            s_axis_b: Beat::new(shape.cols),
+            s_axis_a: Beat::new(shape.rows * shape.lanes),
+            s_axis_b: Beat::new(shape.cols * shape.lanes),
             s_axis_c: Beat::new(4 * shape.cols),
             s_axis_p: Beat::new(4 * shape.cols),
             m_axis_d_tready: false,

@@ -5,6 +5,7 @@ use quaver_contract::{Accumulator, CoreConfig, Format};
 
 use crate::SimError;
 use crate::arithmetic::{ABSENT, decode_table};
+use crate::tokens::Tokens;
 
 /// Parameters and widths of one core; the names are those of `quaver_core`.
 #[derive(Clone, Debug)]
@@ -13,6 +14,8 @@ pub struct Shape {
     pub rows: usize,
     /// `COLS`: PEs along N.
     pub cols: usize,
+    /// `LANES`: products of a PE and clock.
+    pub lanes: usize,
     /// `PE_LATENCY`.
     pub pe_latency: usize,
     /// `TILE_ROWS`: rows of M in a bank.
@@ -31,6 +34,10 @@ pub struct Shape {
     pub operand_formats: Vec<(&'static Format, u8)>,
     /// Names and numbers of the output formats, in the order of `OUTPUT_TABLE`.
     pub output_formats: Vec<(&'static Format, u8)>,
+    /// `FP32_NAN`: what a NaN is in a result of binary32.
+    pub fp32_nan: u32,
+    /// Operands of accumulators other than `fp32`, whose operands move as binary32 values.
+    pub(crate) tokens: Option<Tokens>,
 }
 
 /// `$clog2`.
@@ -55,8 +62,8 @@ impl Shape {
     /// Derives the shape of a configuration's core.
     ///
     /// # Errors
-    /// [`SimError::Accumulator`] for an accumulator other than `fp32`, which the Verilog does not
-    /// have either; [`SimError::BlockScales`] for a core with scales of blocks;
+    /// [`SimError::Accumulator`] for an accumulator whose partial sums are more than one binary32
+    /// number; [`SimError::BlockScales`] for a core with scales of blocks;
     /// [`SimError::Dataflow`] for an output-stationary one.
     pub fn new(config: &CoreConfig) -> Result<Self, SimError> {
         if config.dataflow != Dataflow::WeightStationary {
@@ -66,11 +73,14 @@ impl Shape {
                 allowed: Dataflow::WeightStationary.name(),
             });
         }
-        if config.accumulator != Accumulator::Fp32 {
+        if matches!(
+            config.accumulator,
+            Accumulator::Exact | Accumulator::Chunked { .. }
+        ) {
             return Err(SimError::Accumulator {
                 config: config.name.clone(),
                 value: config.accumulator_name.to_owned(),
-                allowed: "fp32",
+                allowed: "fp32, fp32_rz, tree, dot",
             });
         }
         if let Some(value) = config.block_scales {
@@ -83,19 +93,27 @@ impl Shape {
             let id = |f: &'static Format| config.format_id(f).expect("one of the configuration's");
             formats.iter().map(|&f| (f, id(f))).collect()
         };
-        let (exponent_bits, significand_bits) = operand_bits(&config.operand_formats);
+        let tokens = (config.accumulator != Accumulator::Fp32)
+            .then(|| Tokens::new(config.accumulator, &config.operand_formats));
+        let (exponent_bits, significand_bits) = match &tokens {
+            Some(tokens) => tokens.widths(),
+            None => operand_bits(&config.operand_formats),
+        };
         Ok(Self {
             rows: config.rows,
             cols: config.cols,
+            lanes: config.lanes(),
             pe_latency: config.pe_latency,
             tile_rows: config.tile_rows,
             row_bits: index_bits(config.tile_rows),
             cols_bits: clog2(config.cols + 1),
-            terms_bits: clog2(config.rows + 1),
+            terms_bits: clog2(config.tile_k() + 1),
             exponent_bits,
             significand_bits,
             operand_formats: numbered(&config.operand_formats),
             output_formats: numbered(&config.output_formats),
+            fp32_nan: config.accumulator.nan(),
+            tokens,
         })
     }
 
@@ -122,9 +140,29 @@ impl Shape {
         }
     }
 
-    /// The operand inside the core that has a binary32 value (docs/core.md, "Numbers inside the
-    /// core"). The value is one of an enabled format.
+    /// What moves through the model for each code of the operand format at that position: binary32
+    /// values, or tokens.
+    pub(crate) fn table(&self, position: usize) -> [u32; 256] {
+        match &self.tokens {
+            Some(_) => Tokens::table(position),
+            None => decode_table(self.operand_formats[position].0),
+        }
+    }
+
+    /// The number that moves through the model as that, for waveforms.
+    pub(crate) fn real_of(&self, value: u32) -> f64 {
+        match &self.tokens {
+            Some(tokens) => tokens.value(value),
+            None => f32::from_bits(value).into(),
+        }
+    }
+
+    /// The operand inside the core that moves through the model as `value` (docs/core.md, "Numbers
+    /// inside the core"): the binary32 value of an enabled format, or a token.
     pub fn operand_of(&self, value: u32) -> u32 {
+        if let Some(tokens) = &self.tokens {
+            return tokens.bits(value);
+        }
         let (sign, magnitude) = (value >> 31, value & 0x7fff_ffff);
         let special = 1 << (2 + self.exponent_bits + self.significand_bits);
         if magnitude > 0x7f80_0000 {

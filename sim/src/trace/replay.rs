@@ -214,8 +214,8 @@ impl Ports {
                 bus("rready", 1)?,
             ],
             streams: [
-                stream("a", 8 * config.rows)?,
-                stream("b", 8 * config.cols)?,
+                stream("a", 8 * config.tile_k())?,
+                stream("b", 8 * config.cols * config.lanes())?,
                 stream("c", 32 * config.cols)?,
                 stream("p", 32 * config.cols)?,
             ],

@@ -206,7 +206,8 @@ impl Core {
     /// Tells the ports of the generated top, but for the clock and what the core ignores.
     pub(crate) fn visit_ports(&self, v: &mut dyn Visitor) {
         let shape = self.shape();
-        let (rows, cols) = (shape.rows as u32, shape.cols as u32);
+        let cols = shape.cols as u32;
+        let codes = |count: usize| (8 * count * shape.lanes) as u32;
         let (i, bus) = (&self.inputs, self.s_axil());
         v.flag("rst_ni", i.rst_ni);
         v.bits("s_axil_awaddr", 12, i.s_axil.awaddr & 0xfff);
@@ -228,8 +229,8 @@ impl Core {
         v.flag("s_axil_rready", i.s_axil.rready);
         let o = self.outputs();
         for (names, width, beat, ready) in [
-            (A, 8 * rows, &i.s_axis_a, o.s_axis_a_tready),
-            (B, 8 * cols, &i.s_axis_b, o.s_axis_b_tready),
+            (A, codes(shape.rows), &i.s_axis_a, o.s_axis_a_tready),
+            (B, codes(shape.cols), &i.s_axis_b, o.s_axis_b_tready),
             (C, 32 * cols, &i.s_axis_c, o.s_axis_c_tready),
             (P, 32 * cols, &i.s_axis_p, o.s_axis_p_tready),
         ] {
