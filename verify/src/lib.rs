@@ -21,6 +21,7 @@ mod junit;
 mod options;
 mod random;
 mod report;
+pub mod separate;
 mod shrink;
 pub mod stimulus;
 pub mod suites;

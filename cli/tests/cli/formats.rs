@@ -125,3 +125,19 @@ fn profiles_lists_every_chip_with_its_evidence() {
         assert_eq!(row["accumulator"].is_null(), profile.accumulator().is_err());
     }
 }
+
+#[test]
+fn profiles_vectors_are_written_whole_and_repeat() {
+    let sandbox = Sandbox::new();
+    let text = sandbox
+        .line("profiles --vectors x.npz --format e5m2 --seed 7")
+        .ok();
+    assert!(text.contains("dot products of e5m2"), "{text}");
+    sandbox
+        .line("profiles --vectors y.npz --format e5m2 --seed 7")
+        .ok();
+    let read = |name| std::fs::read(sandbox.path(name)).unwrap();
+    assert!(!read("x.npz").is_empty());
+    assert_eq!(read("x.npz"), read("y.npz"));
+    assert_eq!(sandbox.files().len(), 2);
+}
