@@ -3,10 +3,11 @@
     quaver profiles --vectors e4m3fn.npz --format e4m3fn
     python3 scripts/capture/capture.py e4m3fn.npz ada_e4m3fn.npz
 
-Needs numpy, nvcc and a GPU of compute capability 8.9 (Ada). The instruction is mma.sync m16n8k32,
-which is an FP8 one there (QMMA); on 9.0 and 10.0 it becomes FP16 ones (F2FP, HMMA), so that Hopper
-needs wgmma and Blackwell tcgen05, which are not here. It has not been run on a GPU. The result has the arrays of the input, `d_fp32` (binary32 bits, uint32), and the strings
-`date` (UTC), `chip` and `driver`. Exit status: 0 done, 2 bad input or no GPU.
+Needs numpy, nvcc and a GPU of compute capability 8.9 (Ada) or 9.0 (Hopper). Ada has the FP8
+instruction mma.sync m16n8k32 (QMMA); on Hopper that becomes FP16 ones, so wgmma m64n8k32 is taken there,
+which is what fast accumulation chains. Blackwell's tcgen05 is not here. Both are compiled in no test and
+have not been run on a GPU. The result has the arrays of the input, `d_fp32` (binary32 bits, uint32), and
+the strings `date` (UTC), `chip` and `driver`. Exit status: 0 done, 2 bad input or no GPU.
 """
 
 import argparse
@@ -22,6 +23,11 @@ import numpy as np
 SOURCE = pathlib.Path(__file__).with_name("capture.cu")
 TERMS = 32
 FORMATS = {4: "e4m3fn", 5: "e5m2"}
+# What nvcc compiles for each compute capability.
+TARGETS = {
+    "8.9": ["-gencode=arch=compute_89,code=sm_89", "-DCAPABILITY=89"],
+    "9.0": ["-gencode=arch=compute_90a,code=sm_90a", "-DCAPABILITY=90"],
+}
 
 
 def fail(message):
@@ -64,6 +70,12 @@ def output(command, **options):
     return done.stdout, done.stderr.decode(errors="replace").strip()
 
 
+def query(field):
+    """What the driver says of the first GPU."""
+    command = ["nvidia-smi", f"--query-gpu={field}", "--format=csv,noheader", "--id=0"]
+    return output(command)[0].decode().strip()
+
+
 def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -71,18 +83,20 @@ def main():
     parser.add_argument("vectors", type=pathlib.Path, help="what quaver profiles --vectors wrote")
     parser.add_argument("result", type=pathlib.Path, help="the .npz to write")
     parser.add_argument("--nvcc", default="nvcc", help="the compiler [default: nvcc]")
-    parser.add_argument("--arch", default="sm_89", help="its -arch [default: sm_89]")
     arguments = parser.parse_args()
     arrays, name = load(arguments.vectors)
+    capability = query("compute_cap")
+    target = TARGETS.get(capability)
+    if target is None:
+        fail(f"compute capability {capability}; one of {', '.join(TARGETS)}")
     records = np.concatenate(
         [arrays["a"], arrays["b"], arrays["c"].astype("<u4")[:, None].view(np.uint8)], axis=1
     )
     with tempfile.TemporaryDirectory() as folder:
         program = pathlib.Path(folder) / "capture"
-        output([arguments.nvcc, f"-arch={arguments.arch}", "-o", str(program), str(SOURCE)])
+        output([arguments.nvcc, *target, "-o", str(program), str(SOURCE)])
         results, chip = output([str(program), name], input=records.tobytes())
-    query = ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader", "--id=0"]
-    driver = output(query)[0].decode().strip()
+    driver = query("driver_version")
     arrays["d_fp32"] = np.frombuffer(results, "<u4").astype(np.uint32)
     arrays["date"] = np.array(datetime.datetime.now(datetime.timezone.utc).isoformat())
     arrays["chip"] = np.array(chip)

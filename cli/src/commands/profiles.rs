@@ -37,19 +37,14 @@ pub(crate) struct ProfilesArgs {
     #[arg(long, value_name = "FILE.npz", conflicts_with_all = ["names", "json"])]
     vectors: Option<PathBuf>,
 
-    /// Format of the operands of these
-    #[arg(
-        long,
-        value_name = "FORMAT",
-        requires = "vectors",
-        default_value = "e4m3fn"
-    )]
+    /// Format of the operands of these [default: e4m3fn]
+    #[arg(long, value_name = "FORMAT", requires = "vectors")]
     #[arg(value_parser = ["e4m3fn", "e5m2"])]
-    format: String,
+    format: Option<String>,
 
-    /// Seed of these
-    #[arg(long, value_name = "SEED", requires = "vectors", default_value_t = 1)]
-    seed: u64,
+    /// Seed of these [default: 1]
+    #[arg(long, value_name = "SEED", requires = "vectors")]
+    seed: Option<u64>,
 
     /// Prints one JSON object
     #[arg(long)]
@@ -90,13 +85,14 @@ impl Row {
 /// Writes the vectors, and prints the pairs of models that they do not separate.
 fn write_vectors(path: &Path, args: &ProfilesArgs) -> Result<(), CliError> {
     let output = Output::check(path)?;
-    let format = Formats::default().get(&args.format)?;
-    let separation = separate::separate(format, args.seed);
+    let name = args.format.as_deref().unwrap_or("e4m3fn");
+    let format = Formats::default().get(name)?;
+    let separation = separate::separate(format, args.seed.unwrap_or(1));
     let blocks = &separation.blocks;
     let column = |value: u32| Array1::from_elem(blocks.c.len(), value as u8);
     let fail = |error: WriteNpzError| CliError::write(path)(std::io::Error::other(error));
     let bias = column(format.bias.unsigned_abs());
-    let inf_nan_mode = column(if args.format == "e5m2" { 0 } else { 2 });
+    let inf_nan_mode = column(if format.name == "e5m2" { 0 } else { 2 });
     let pending = output.begin()?;
     let file = File::create(pending.path()).map_err(CliError::write(path))?;
     let mut npz = NpzWriter::new_compressed(file);
@@ -113,7 +109,7 @@ fn write_vectors(path: &Path, args: &ProfilesArgs) -> Result<(), CliError> {
     let mut rows = vec![vec![format!(
         "{} dot products of {}; not separated: {}",
         blocks.c.len(),
-        args.format,
+        format.name,
         separation.inseparable.len()
     )]];
     let pair = |(first, second): &(String, String)| vec![format!("{first} | {second}")];

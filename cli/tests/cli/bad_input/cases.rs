@@ -27,6 +27,7 @@ pub(super) const FORMATS: &[Case] = &[
     ("formats --formats-file none.toml", &["none.toml"]),
     ("formats --formats-file key.toml", &["key.toml", "source"]),
     ("profiles cray", &["profile 'cray'", "h100", "gaudi2"]),
+    ("profiles --format e5m2", &["--vectors"]),
     ("configs huge", &["configuration 'huge'", "default", "odd"]),
     ("configs rows.toml", &["mine.rows = 0", "1 to 128"]),
     ("configs missing.toml", &["missing.toml", "tile_rows"]),
