@@ -137,7 +137,7 @@ fn every_register_of_every_named_core_vs_verilator() {
     for config in &configs {
         let design = generate(config).expect("the core can be generated");
         for seed in 0..seeds {
-            let vcd = folder.join(format!("{}-{seed}.vcd", config.name));
+            let vcd = folder.join(format!("{}-{seed}-{}.vcd", config.name, std::process::id()));
             let jobs = record(config, &design, &vcd, seed);
             let replay = replay(config, &vcd).expect("the waveform has every register");
             println!(

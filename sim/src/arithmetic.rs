@@ -34,6 +34,14 @@ pub(crate) fn add(a: u32, b: u32) -> u32 {
     canonical(f32::from_bits(a) + f32::from_bits(b))
 }
 
+/// `RNE32(a * 2^exponent)`, and NaN where the power is none. Binary64 holds the product.
+pub(crate) fn scale_by_power(a: u32, exponent: i32, nan: bool) -> u32 {
+    match nan {
+        true => NAN,
+        false => canonical((f64::from(f32::from_bits(a)) * 2f64.powi(exponent)) as f32),
+    }
+}
+
 /// A row of PEs: `RNE32(psum + operand * weight)`, and the psum itself where the weight is absent.
 /// The product is exact in binary32 (`Format::products_fit_fp32`), so there is one rounding.
 #[inline(always)]

@@ -13,6 +13,7 @@ use crate::drain::{Controls, Drain};
 use crate::drain_control::DrainControl;
 use crate::job_control::JobControl;
 use crate::launcher::Launcher;
+use crate::levels::{Flags, Levels};
 use crate::line::Line;
 use crate::loader::Loader;
 use crate::ports::{Inputs, Outputs};
@@ -44,9 +45,13 @@ pub struct Core {
     array: Array,
     flight: Line<Flight>,
     psum_memory: PsumMemory,
+    levels: Option<Levels>,
     drain: Drain,
-    /// The partial sums that enter the array in the clock at hand.
+    /// The partial sums that enter the array in the clock at hand, the words that the memory may
+    /// write, and those that the drain takes.
     psum_in: Vec<u32>,
+    word_in: Vec<u32>,
+    drain_psum: Vec<u32>,
     /// What the launcher did since the last job began; no register.
     breakdown: Breakdown,
 }
@@ -85,8 +90,11 @@ impl Core {
             array: Array::new(&shape),
             flight: Line::new(shape.flight()),
             psum_memory: PsumMemory::new(&shape),
+            levels: Levels::new(&shape),
             drain: Drain::new(&shape),
             psum_in: vec![0; shape.cols],
+            word_in: vec![0; shape.cols * shape.psum_words()],
+            drain_psum: vec![0; shape.cols],
             breakdown: Breakdown::default(),
             shape,
         })
@@ -199,6 +207,10 @@ impl Core {
         };
 
         // The edge, from the end of the datapath to its beginning.
+        let psums = self.psum_memory.drain_psum_o();
+        for (to, psum) in self.drain_psum.iter_mut().zip(psums) {
+            *to = psum;
+        }
         let controls = Controls {
             start,
             load_scale: control.load_scale,
@@ -207,7 +219,7 @@ impl Core {
             row_valid: self.drain_control.read_valid_q,
             row_cols: self.drain_control.read_cols_q,
             row_last: self.drain_control.read_job_last_q,
-            psum: self.psum_memory.drain_psum_o(),
+            psum: &self.drain_psum,
         };
         self.drain.clock(
             &self.shape,
@@ -232,11 +244,31 @@ impl Core {
             bank: flight.bank,
             row: flight.row,
         };
-        self.psum_in.copy_from_slice(self.psum_memory.psum_o());
+        let (words, sums) = (self.psum_memory.psum_o(), self.array.psum_o());
+        match &mut self.levels {
+            None => {
+                self.psum_in.copy_from_slice(words);
+                self.word_in.copy_from_slice(sums);
+            }
+            Some(levels) => {
+                levels.psum_o(words, &mut self.psum_in);
+                levels.word_o(&mut self.word_in);
+                let flags = Flags {
+                    restart: launcher.restart,
+                    promote: launcher.promote,
+                    swap: launcher.swap,
+                    scale_a: inputs.s_axis_a.tuser.first().copied().unwrap_or(0)
+                        & self.shape.scale_mask(),
+                };
+                let beat = &inputs.s_axis_b;
+                let loaded = (beat.tvalid && loader.wants_beat).then_some(beat.tuser.as_slice());
+                levels.clock(flags, loaded, words, sums);
+            }
+        }
         self.psum_memory.clock(
             launched,
             retire,
-            self.array.psum_o(),
+            &self.word_in,
             preloader.write.then_some((preload, &inputs.s_axis_c.tdata)),
             control.read.then_some(drain),
         );
@@ -325,6 +357,9 @@ impl Core {
         self.array.reset();
         self.flight.clear();
         self.psum_memory.reset();
+        if let Some(levels) = &mut self.levels {
+            levels.reset();
+        }
         self.drain.reset();
     }
 
@@ -363,13 +398,16 @@ impl Core {
                     v.packed("line_q", self.flight.window().iter().flat_map(fields));
                 });
             });
+            if let Some(levels) = &self.levels {
+                levels.visit(v);
+            }
             v.scope("u_psum_memory", None, |v| self.psum_memory.visit(v, shape));
             v.scope("u_drain", None, |v| self.drain.visit(v, shape));
         });
     }
 
-    /// Every word of the partial-sum memory: bank, row, column and its binary32 bits.
-    pub fn memory_words(&self) -> impl Iterator<Item = (usize, usize, usize, u32)> {
+    /// Every word of the partial-sum memory: bank, row, column and its bits, in words of 32.
+    pub fn memory_words(&self) -> impl Iterator<Item = (usize, usize, usize, &[u32])> {
         self.psum_memory.words()
     }
 }

@@ -37,9 +37,12 @@ enum Width {
     ColumnCodes,
     /// That many bits for every column.
     Columns(u32),
+    /// Scales of blocks, beside A or B.
+    RowScale,
+    ColumnScales,
 }
 
-use Width::{Bits, ColumnCodes, Columns, RowCodes};
+use Width::{Bits, ColumnCodes, ColumnScales, Columns, RowCodes, RowScale};
 
 const INPUTS: &[Input] = &[
     ("rst_ni", Bits(1), |i, w| i.rst_ni = w[0] != 0),
@@ -79,6 +82,12 @@ const INPUTS: &[Input] = &[
     }),
     ("s_axis_p_tvalid", Bits(1), |i, w| {
         i.s_axis_p.tvalid = w[0] != 0
+    }),
+    ("s_axis_a_tuser", RowScale, |i, w| {
+        i.s_axis_a.tuser.copy_from_slice(w)
+    }),
+    ("s_axis_b_tuser", ColumnScales, |i, w| {
+        i.s_axis_b.tuser.copy_from_slice(w)
     }),
     ("m_axis_d_tready", Bits(1), |i, w| {
         i.m_axis_d_tready = w[0] != 0
@@ -125,10 +134,13 @@ impl ModelDevice {
         let core = Core::new(config)?;
         let (rows, cols) = (config.rows as u32, config.cols as u32);
         let lanes = config.lanes() as u32;
+        let scales = core.shape().user_bits();
         let inputs = INPUTS.iter().map(|&(_, width, _)| match width {
             Bits(bits) => bits,
             RowCodes => 8 * lanes * rows,
             ColumnCodes => 8 * lanes * cols,
+            RowScale => scales[0],
+            ColumnScales => scales[1],
             Columns(bits) => bits * cols,
         });
         let outputs = OUTPUTS.iter().map(|&(_, width, _)| width);
@@ -200,7 +212,9 @@ impl ModelDevice {
 
 impl Device for ModelDevice {
     fn port(&self, name: &str) -> Result<PortId, DriveError> {
+        // A core without scales of blocks has no ports for them.
         let position = names().position(|known| known == name);
+        let position = position.filter(|&position| self.widths[position] > 0);
         position.map(PortId).ok_or_else(|| DriveError::UnknownPort {
             design: self.name.clone(),
             name: name.to_owned(),

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use quaver_contract::{ContractError, CoreBlocks};
+use quaver_contract::ContractError;
 use quaver_drive::DriveError;
 
 /// Why the model could not be built, or a waveform could not be read or written.
@@ -17,14 +17,6 @@ pub enum SimError {
         value: String,
         /// The accumulators that the model has.
         allowed: &'static str,
-    },
-    /// The model steps no core with scales of blocks.
-    #[error("{config}.block_scales = {value} is not in the model (none)")]
-    BlockScales {
-        /// The configuration.
-        config: String,
-        /// Its scales of blocks.
-        value: CoreBlocks,
     },
     /// The configuration's core moves its operands in a way that is not stepped.
     #[error(

@@ -2,7 +2,7 @@
 
 use crate::breakdown::Breakdown;
 use crate::loader::tile_shape;
-use crate::shape::{Shape, clog2};
+use crate::shape::{Shape, clog2, index_bits};
 use crate::tile_iterator::TileIterator;
 use crate::trace::{Visitor, VisitorExt as _};
 
@@ -19,6 +19,10 @@ pub(crate) struct Wires {
     pub(crate) last: bool,
     pub(crate) swap: bool,
     pub(crate) claim: bool,
+    /// The row's inner sum starts from +0; its chunk ends with it.
+    pub(crate) restart: bool,
+    pub(crate) promote: bool,
+    chunk_ends: bool,
     end_tile: bool,
     sum_ready: bool,
 }
@@ -32,6 +36,9 @@ pub(crate) struct Launcher {
     pub(crate) row_q: u32,
     pub(crate) bank_q: usize,
     in_flight_q: u32,
+    /// k tiles of a chunk; 0 where there are none.
+    chunk_tiles: u32,
+    chunk_tile_q: u32,
 }
 
 impl Launcher {
@@ -42,6 +49,8 @@ impl Launcher {
             row_q: 0,
             bank_q: 0,
             in_flight_q: 0,
+            chunk_tiles: shape.chunk_tiles as u32,
+            chunk_tile_q: 0,
         }
     }
 
@@ -51,6 +60,7 @@ impl Launcher {
         self.row_q = 0;
         self.bank_q = 0;
         self.in_flight_q = 0;
+        self.chunk_tile_q = 0;
     }
 
     pub(crate) fn wires(&self, loaded: bool, preloaded: bool, init: bool, tvalid: bool) -> Wires {
@@ -67,6 +77,8 @@ impl Launcher {
         let launch = may_launch && (!needs_beat || tvalid);
         let end_tile = launch && last_row;
         let ready = may_launch && needs_beat;
+        let chunked = self.chunk_tiles > 0;
+        let chunk_ends = chunked && (tile.last_k || self.chunk_tile_q + 1 == self.chunk_tiles);
         Wires {
             ready,
             stall: ready && !tvalid,
@@ -76,6 +88,9 @@ impl Launcher {
             last: last_row && tile.last_k,
             swap: loaded && (!self.weights_q || end_tile),
             claim: launch && tile.first_k && first_row,
+            restart: chunked && launch && self.chunk_tile_q == 0,
+            promote: launch && chunk_ends && needs_beat,
+            chunk_ends,
             end_tile,
             sum_ready,
         }
@@ -99,6 +114,12 @@ impl Launcher {
         if wires.end_tile && self.tiles.tile.last_k {
             self.bank_q ^= 1;
         }
+        if wires.end_tile && self.chunk_tiles > 0 {
+            self.chunk_tile_q = match wires.chunk_ends {
+                true => 0,
+                false => self.chunk_tile_q + 1,
+            };
+        }
         self.tiles.clock(start, sizes, wires.end_tile);
         if wires.swap {
             self.weights_q = true;
@@ -118,6 +139,12 @@ impl Launcher {
         v.bits("row_q", shape.row_bits, self.row_q);
         v.bits("bank_q", 1, self.bank_q as u32);
         v.bits("in_flight_q", clog2(shape.flight() + 1), self.in_flight_q);
+        if self.chunk_tiles > 0 {
+            let width = index_bits(shape.chunk_tiles);
+            v.scope("gen_chunks", None, |v| {
+                v.bits("chunk_tile_q", width, self.chunk_tile_q);
+            });
+        }
         self.tiles.visit(v);
     }
 }

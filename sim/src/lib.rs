@@ -10,6 +10,7 @@
 //! | `axi_lite`, `csr`, `job_control`, `counters` | the register bus and the job |
 //! | `tile_iterator`, `loader`, `launcher`, `preloader`, `drain_control`, `bank_status` | the sequencer |
 //! | `array`, `tokens` | skew, array and PEs; operands of accumulators other than `fp32` |
+//! | `levels` | chunks, and blocks with scales |
 //! | `psum_memory` | banks, columns and their travelling addresses |
 //! | `drain` | scale, bias, ReLU and conversion |
 //! | `core` | everything above, and the clock |
@@ -34,6 +35,7 @@ mod engine;
 mod error;
 mod job_control;
 mod launcher;
+mod levels;
 mod line;
 mod loader;
 mod ports;

@@ -11,13 +11,16 @@ use crate::shape::Shape;
 )]
 pub struct Beat {
     pub tdata: Vec<u32>,
+    /// Scales of blocks; empty where the core takes none.
+    pub tuser: Vec<u32>,
     pub tvalid: bool,
 }
 
 impl Beat {
-    fn new(bytes: usize) -> Self {
+    fn new(bytes: usize, user_bits: u32) -> Self {
         Self {
             tdata: vec![0; bytes.div_ceil(4)],
+            tuser: vec![0; user_bits.div_ceil(32) as usize],
             tvalid: false,
         }
     }
@@ -44,13 +47,14 @@ pub struct Inputs {
 impl Inputs {
     /// Every input at 0: the core is in reset.
     pub(crate) fn new(shape: &Shape) -> Self {
+        let [user_a, user_b] = shape.user_bits();
         Self {
             rst_ni: false,
             s_axil: AxiLiteInputs::default(),
-            s_axis_a: Beat::new(shape.rows * shape.lanes),
-            s_axis_b: Beat::new(shape.cols * shape.lanes),
-            s_axis_c: Beat::new(4 * shape.cols),
-            s_axis_p: Beat::new(4 * shape.cols),
+            s_axis_a: Beat::new(shape.rows * shape.lanes, user_a),
+            s_axis_b: Beat::new(shape.cols * shape.lanes, user_b),
+            s_axis_c: Beat::new(4 * shape.cols, 0),
+            s_axis_p: Beat::new(4 * shape.cols, 0),
             m_axis_d_tready: false,
         }
     }

@@ -27,7 +27,9 @@ pub(crate) struct RowOf {
 #[derive(Clone, Debug)]
 pub(crate) struct PsumMemory {
     cols: usize,
-    /// Row after row, `cols` words each.
+    /// Words of 32 bits in each word of the memory.
+    words: usize,
+    /// Row after row, `cols` of the memory's words each.
     memory: [Vec<u32>; 2],
     /// `read_data_q` of each bank, for each column.
     read_data_q: [Vec<u32>; 2],
@@ -45,15 +47,18 @@ pub(crate) struct PsumMemory {
 impl PsumMemory {
     pub(crate) fn new(shape: &Shape) -> Self {
         let cols = shape.cols;
-        let words = || vec![0; cols * shape.tile_rows];
+        let words = shape.psum_words();
+        let zeros = |rows: usize| vec![0; rows * cols * words];
+        let bank = || zeros(shape.tile_rows);
         Self {
             cols,
-            memory: [words(), words()],
-            read_data_q: [vec![0; cols], vec![0; cols]],
+            words,
+            memory: [bank(), bank()],
+            read_data_q: [zeros(1), zeros(1)],
             launch: Line::new(cols),
             retire: Line::new(cols),
             drain_bank_q: 0,
-            psum_o: vec![0; cols],
+            psum_o: zeros(1),
         }
     }
 
@@ -69,8 +74,10 @@ impl PsumMemory {
         &self.psum_o
     }
 
-    pub(crate) fn drain_psum_o(&self) -> &[u32] {
-        &self.read_data_q[self.drain_bank_q]
+    /// What the drain takes: of two levels the outer one.
+    pub(crate) fn drain_psum_o(&self) -> impl Iterator<Item = u32> {
+        let words = self.read_data_q[self.drain_bank_q].chunks_exact(self.words);
+        words.map(|word| word[word.len() - 1])
     }
 
     /// The bank that is complete once this clock's write-back in the last column is done.
@@ -93,29 +100,36 @@ impl PsumMemory {
     ) {
         self.launch.push(launch);
         self.retire.push(retire);
-        let cols = self.cols;
+        let (words, width) = (self.words, self.cols * self.words);
         let columns = self.launch.window().iter().zip(self.retire.window());
         for (col, (launch, retire)) in columns.enumerate() {
-            self.psum_o[col] = 0;
+            let cells = words * col..words * (col + 1);
+            let place = |access: &Access| usize::from(access.row) * width + cells.start;
+            self.psum_o[cells.clone()].fill(0);
             // A word is never read in the clock that writes it, so the order does not matter.
             if launch.valid {
                 let bank = usize::from(launch.bank);
-                let word = self.memory[bank][usize::from(launch.row) * cols + col];
-                self.read_data_q[bank][col] = word;
-                self.psum_o[col] = word;
+                let word = &self.memory[bank][place(launch)..][..words];
+                self.read_data_q[bank][cells.clone()].copy_from_slice(word);
+                self.psum_o[cells.clone()].copy_from_slice(word);
             }
             if retire.valid {
                 let bank = usize::from(retire.bank);
-                self.memory[bank][usize::from(retire.row) * cols + col] = psum_i[col];
+                self.memory[bank][place(retire)..][..words].copy_from_slice(&psum_i[cells]);
             }
         }
         if let Some(RowOf { bank, row }) = drain {
-            let row = &self.memory[bank][row as usize * cols..][..cols];
+            let row = &self.memory[bank][row as usize * width..][..width];
             self.read_data_q[bank].copy_from_slice(row);
             self.drain_bank_q = bank;
         }
-        if let Some((RowOf { bank, row }, words)) = preload {
-            self.memory[bank][row as usize * cols..][..cols].copy_from_slice(words);
+        if let Some((RowOf { bank, row }, init)) = preload {
+            let row = &mut self.memory[bank][row as usize * width..][..width];
+            // Of two levels the outer one, in the high word, starts from the initial value.
+            row.fill(0);
+            for (word, &init) in row.chunks_exact_mut(words).zip(init) {
+                word[words - 1] = init;
+            }
         }
     }
 
@@ -152,23 +166,26 @@ impl PsumMemory {
                     v.bits("launch_bank_q", 1, launch.bank.into());
                     v.bits("drain_bank_q", 1, self.drain_bank_q as u32);
                     for (bank, name) in ["u_bank_0", "u_bank_1"].into_iter().enumerate() {
-                        let word = self.read_data_q[bank][col];
-                        v.scope(name, None, |v| v.fp32("read_data_q", word));
+                        let word = &self.read_data_q[bank][self.words * col..][..self.words];
+                        v.scope(name, None, |v| match word {
+                            &[word] => v.fp32("read_data_q", word),
+                            _ => v.register("read_data_q", 32 * word.len() as u32, word, None),
+                        });
                     }
                 });
             });
         }
     }
 
-    /// Every word of the banks: bank, row, column, binary32 bits.
-    pub(crate) fn words(&self) -> impl Iterator<Item = (usize, usize, usize, u32)> {
+    /// Every word of the banks: bank, row, column, and its bits in words of 32.
+    pub(crate) fn words(&self) -> impl Iterator<Item = (usize, usize, usize, &[u32])> {
         let cols = self.cols;
         self.memory
             .iter()
             .enumerate()
             .flat_map(move |(bank, words)| {
-                let place = move |(i, &word)| (bank, i / cols, i % cols, word);
-                words.iter().enumerate().map(place)
+                let place = move |(i, word)| (bank, i / cols, i % cols, word);
+                words.chunks_exact(self.words).enumerate().map(place)
             })
     }
 }

@@ -1,10 +1,11 @@
 //! What follows from a configuration: the Verilog's parameters and derived widths.
 
 use quaver_contract::config::Dataflow;
-use quaver_contract::{Accumulator, CoreConfig, Format};
+use quaver_contract::{Accumulator, CoreBlocks, CoreConfig, Format};
 
 use crate::SimError;
 use crate::arithmetic::{ABSENT, decode_table};
+use crate::levels::{ADD_LATENCY, SCALE_LATENCY};
 use crate::tokens::Tokens;
 
 /// Parameters and widths of one core; the names are those of `quaver_core`.
@@ -36,6 +37,10 @@ pub struct Shape {
     pub output_formats: Vec<(&'static Format, u8)>,
     /// `FP32_NAN`: what a NaN is in a result of binary32.
     pub fp32_nan: u32,
+    /// `CHUNK_TILES`: k tiles of a chunk, or of a block with scales; 0 where there is neither.
+    pub chunk_tiles: usize,
+    /// The scales of the operands' blocks.
+    pub block_scales: Option<CoreBlocks>,
     /// Operands of accumulators other than `fp32`, whose operands move as binary32 values.
     pub(crate) tokens: Option<Tokens>,
 }
@@ -62,9 +67,8 @@ impl Shape {
     /// Derives the shape of a configuration's core.
     ///
     /// # Errors
-    /// [`SimError::Accumulator`] for an accumulator whose partial sums are more than one binary32
-    /// number; [`SimError::BlockScales`] for a core with scales of blocks;
-    /// [`SimError::Dataflow`] for an output-stationary one.
+    /// [`SimError::Accumulator`] for the exact accumulator, whose partial sums are no binary32
+    /// numbers; [`SimError::Dataflow`] for an output-stationary one.
     pub fn new(config: &CoreConfig) -> Result<Self, SimError> {
         if config.dataflow != Dataflow::WeightStationary {
             return Err(SimError::Dataflow {
@@ -73,28 +77,23 @@ impl Shape {
                 allowed: Dataflow::WeightStationary.name(),
             });
         }
-        if matches!(
-            config.accumulator,
-            Accumulator::Exact | Accumulator::Chunked { .. }
-        ) {
+        let (adder, chunk) = match config.accumulator {
+            Accumulator::Chunked { inner, every } => (*inner, every),
+            other => (other, config.block_scales.map_or(0, |blocks| blocks.length)),
+        };
+        if adder == Accumulator::Exact {
             return Err(SimError::Accumulator {
                 config: config.name.clone(),
                 value: config.accumulator_name.to_owned(),
-                allowed: "fp32, fp32_rz, tree, dot",
-            });
-        }
-        if let Some(value) = config.block_scales {
-            return Err(SimError::BlockScales {
-                config: config.name.clone(),
-                value,
+                allowed: "all but exact",
             });
         }
         let numbered = |formats: &[&'static Format]| -> Vec<(&'static Format, u8)> {
             let id = |f: &'static Format| config.format_id(f).expect("one of the configuration's");
             formats.iter().map(|&f| (f, id(f))).collect()
         };
-        let tokens = (config.accumulator != Accumulator::Fp32)
-            .then(|| Tokens::new(config.accumulator, &config.operand_formats));
+        let tokens =
+            (adder != Accumulator::Fp32).then(|| Tokens::new(adder, &config.operand_formats));
         let (exponent_bits, significand_bits) = match &tokens {
             Some(tokens) => tokens.widths(),
             None => operand_bits(&config.operand_formats),
@@ -113,6 +112,8 @@ impl Shape {
             operand_formats: numbered(&config.operand_formats),
             output_formats: numbered(&config.output_formats),
             fp32_nan: config.accumulator.nan(),
+            chunk_tiles: chunk / config.tile_k(),
+            block_scales: config.block_scales,
             tokens,
         })
     }
@@ -124,7 +125,29 @@ impl Shape {
 
     /// `FLIGHT`: clocks from a launch to its write-back in column 0.
     pub const fn flight(&self) -> usize {
-        1 + self.rows * self.pe_latency
+        let retire = match self.block_scales {
+            Some(_) => SCALE_LATENCY + ADD_LATENCY,
+            None if self.chunk_tiles > 0 => ADD_LATENCY,
+            None => 0,
+        };
+        1 + self.rows * self.pe_latency + retire
+    }
+
+    /// Bits of `s_axis_a_tuser` and `s_axis_b_tuser`; 0 where the core has none.
+    pub fn user_bits(&self) -> [u32; 2] {
+        let bits = self.block_scales.map_or(0, |blocks| blocks.format.bits());
+        [bits, bits * self.cols as u32]
+    }
+
+    /// The bits of a block's scale.
+    pub(crate) fn scale_mask(&self) -> u32 {
+        self.block_scales
+            .map_or(0, |blocks| blocks.format.code_mask())
+    }
+
+    /// Words of 32 bits in a word of the partial-sum memory.
+    pub const fn psum_words(&self) -> usize {
+        if self.chunk_tiles > 0 { 2 } else { 1 }
     }
 
     /// `SWAP_TRAVEL`: clocks from the first PE to the last.

@@ -115,7 +115,8 @@ fn visit_all(core: &Core, recording: &Recording, visitor: &mut dyn Visitor) {
     if recording.has(&memory_word(0, 0, 0)) {
         visitor.scope("", None, |v| {
             for (bank, row, col, word) in core.memory_words() {
-                v.bits(&memory_word(bank, row, col), 32, word);
+                let width = 32 * word.len() as u32;
+                v.register(&memory_word(bank, row, col), width, word, None);
             }
         });
     }
@@ -189,6 +190,8 @@ struct Ports {
     bus: [usize; 9],
     /// Data and valid of a, b, c and p.
     streams: [(usize, usize); 4],
+    /// Scales of blocks beside a and b.
+    scales: Option<[usize; 2]>,
     d_tready: usize,
 }
 
@@ -219,6 +222,17 @@ impl Ports {
                 stream("c", 32 * config.cols)?,
                 stream("p", 32 * config.cols)?,
             ],
+            scales: match config.block_scales {
+                None => None,
+                Some(blocks) => {
+                    let bits = blocks.format.bits();
+                    let all = bits * config.cols as u32;
+                    Some([
+                        recording.find("s_axis_a_tuser", bits)?,
+                        recording.find("s_axis_b_tuser", all)?,
+                    ])
+                }
+            },
             d_tready: recording.find("m_axis_d_tready", 1)?,
         })
     }
@@ -271,6 +285,16 @@ impl Ports {
             beat.tdata.fill(0);
             for (to, &from) in beat.tdata.iter_mut().zip(words) {
                 *to = from;
+            }
+        }
+        if let Some(slots) = self.scales {
+            let beats = [&mut inputs.s_axis_a, &mut inputs.s_axis_b];
+            for (beat, slot) in beats.into_iter().zip(slots) {
+                let words = recording.value(slot).unwrap_or(&[]);
+                beat.tuser.fill(0);
+                for (to, &from) in beat.tuser.iter_mut().zip(words) {
+                    *to = from;
+                }
             }
         }
         inputs.m_axis_d_tready = flag(self.d_tready)?;

@@ -235,6 +235,11 @@ impl Core {
             (P, 32 * cols, &i.s_axis_p, o.s_axis_p_tready),
         ] {
             v.register(names[0], width, &beat.tdata, None);
+            if let (true, Some(blocks)) = (!beat.tuser.is_empty(), shape.block_scales) {
+                let scales = if names == A { 1 } else { cols };
+                let width = blocks.format.bits() * scales;
+                v.register(names[3], width, &beat.tuser, None);
+            }
             v.flag(names[1], beat.tvalid);
             v.flag(names[2], ready);
         }
@@ -248,7 +253,27 @@ impl Core {
     }
 }
 
-const A: [&str; 3] = ["s_axis_a_tdata", "s_axis_a_tvalid", "s_axis_a_tready"];
-const B: [&str; 3] = ["s_axis_b_tdata", "s_axis_b_tvalid", "s_axis_b_tready"];
-const C: [&str; 3] = ["s_axis_c_tdata", "s_axis_c_tvalid", "s_axis_c_tready"];
-const P: [&str; 3] = ["s_axis_p_tdata", "s_axis_p_tvalid", "s_axis_p_tready"];
+const A: [&str; 4] = [
+    "s_axis_a_tdata",
+    "s_axis_a_tvalid",
+    "s_axis_a_tready",
+    "s_axis_a_tuser",
+];
+const B: [&str; 4] = [
+    "s_axis_b_tdata",
+    "s_axis_b_tvalid",
+    "s_axis_b_tready",
+    "s_axis_b_tuser",
+];
+const C: [&str; 4] = [
+    "s_axis_c_tdata",
+    "s_axis_c_tvalid",
+    "s_axis_c_tready",
+    "s_axis_c_tuser",
+];
+const P: [&str; 4] = [
+    "s_axis_p_tdata",
+    "s_axis_p_tvalid",
+    "s_axis_p_tready",
+    "s_axis_p_tuser",
+];
