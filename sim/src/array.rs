@@ -8,6 +8,7 @@
 use quaver_golden::dot::Operand;
 
 use crate::arithmetic::{ABSENT, accumulate};
+use crate::fixed::FixedPoint;
 use crate::line::Line;
 use crate::shape::Shape;
 use crate::tokens::Tokens;
@@ -27,6 +28,8 @@ pub(crate) struct Array {
     /// The same, or [`ABSENT`]; row after row, the lanes of a PE side by side.
     shadow_q: Vec<u32>,
     active_q: Vec<u32>,
+    /// Words of 32 bits in a sum.
+    words: usize,
     /// `PE_LATENCY` planes of sums, row after row.
     planes: Vec<u32>,
     /// The plane that the PEs drive on `psum_o` now, and fill at this clock.
@@ -38,7 +41,7 @@ pub(crate) struct Array {
 impl Array {
     pub(crate) fn new(shape: &Shape) -> Self {
         let (rows, cols, latency) = (shape.rows, shape.cols, shape.pe_latency);
-        let lanes = shape.lanes;
+        let (lanes, words) = (shape.lanes, shape.psum_words());
         Self {
             rows,
             cols,
@@ -50,7 +53,8 @@ impl Array {
             swaps: Vec::new(),
             shadow_q: vec![ABSENT; rows * cols * lanes],
             active_q: vec![ABSENT; rows * cols * lanes],
-            planes: vec![0; latency * rows * cols],
+            words,
+            planes: vec![0; latency * rows * cols * words],
             plane: 0,
             terms: Vec::with_capacity(lanes),
         }
@@ -67,13 +71,13 @@ impl Array {
     }
 
     fn plane(&self) -> &[u32] {
-        let size = self.rows * self.cols;
+        let size = self.rows * self.cols * self.words;
         &self.planes[self.plane * size..][..size]
     }
 
     /// What leaves the bottom row.
     pub(crate) fn psum_o(&self) -> &[u32] {
-        &self.plane()[(self.rows - 1) * self.cols..]
+        &self.plane()[(self.rows - 1) * self.cols * self.words..]
     }
 
     /// One clock. `operand` and `swap` become the launcher's registers.
@@ -86,9 +90,10 @@ impl Array {
         weight: &[u32],
         psum_i: &[u32],
     ) {
-        match &shape.tokens {
-            None => self.compute(psum_i),
-            Some(tokens) => self.compute_tokens(tokens, psum_i),
+        match (&shape.tokens, &shape.fixed) {
+            (None, _) => self.compute(psum_i),
+            (Some(tokens), None) => self.compute_tokens(tokens, psum_i),
+            (Some(tokens), Some(fixed)) => self.compute_fixed(tokens, fixed, psum_i),
         }
         self.swap_weights(swap);
         if shift {
@@ -138,6 +143,28 @@ impl Array {
                 let products = operands.map(|line| line.window()[place]);
                 let products = products.zip(weights.iter().copied());
                 *sum = tokens.accumulate(psum, products, &mut self.terms);
+            }
+        }
+        self.plane = (self.plane + 1) % self.latency;
+    }
+
+    /// The same in fixed point, which has one lane.
+    fn compute_fixed(&mut self, tokens: &Tokens, fixed: &FixedPoint, psum_i: &[u32]) {
+        let (rows, cols, words) = (self.rows, self.cols, self.words);
+        let width = cols * words;
+        let plane = &mut self.planes[self.plane * rows * width..][..rows * width];
+        for row in (0..rows).rev() {
+            let (above, here) = plane.split_at_mut(row * width);
+            let psums = match row {
+                0 => psum_i,
+                _ => &above[(row - 1) * width..],
+            };
+            here[..width].copy_from_slice(&psums[..width]);
+            let operands = &self.operands[row].window()[row * self.latency..][..cols];
+            let weights = &self.active_q[row * cols..][..cols];
+            let sums = here.chunks_exact_mut(words).zip(operands).zip(weights);
+            for ((sum, &operand), &weight) in sums {
+                tokens.accumulate_fixed(fixed, sum, operand, weight);
             }
         }
         self.plane = (self.plane + 1) % self.latency;
@@ -228,7 +255,11 @@ impl Array {
         }
         if shape.tokens.is_some() {
             // Where the cuts are is the unit's own decision: the sum is compared where it leaves.
-            v.fp32("psum_o", self.plane()[pe]);
+            let sum = &self.plane()[pe * self.words..][..self.words];
+            match shape.fixed {
+                None => v.fp32("psum_o", sum[0]),
+                Some(_) => v.register("psum_o", shape.psum_bits(), sum, None),
+            }
             return;
         }
         v.scope("gen_fp32", None, |v| {

@@ -92,9 +92,9 @@ impl Core {
             psum_memory: PsumMemory::new(&shape),
             levels: Levels::new(&shape),
             drain: Drain::new(&shape),
-            psum_in: vec![0; shape.cols],
-            word_in: vec![0; shape.cols * shape.psum_words()],
-            drain_psum: vec![0; shape.cols],
+            psum_in: vec![0; shape.cols * shape.psum_words()],
+            word_in: vec![0; shape.cols * shape.memory_words()],
+            drain_psum: vec![0; shape.cols * shape.psum_words()],
             breakdown: Breakdown::default(),
             shape,
         })
@@ -116,21 +116,33 @@ impl Core {
     }
 
     /// The outputs. They follow from registers alone, so they are those that every receiver sees
-    /// at the next clock edge, whatever the inputs are.
+    /// at the next clock edge, whatever the inputs are; but for `s_axis_c_tready` of an exact core,
+    /// which follows from `m_axis_d_tready` too.
     pub fn outputs(&self) -> Outputs<'_> {
         let settings = &self.csr.settings;
         let launcher = &self.launcher;
         let free = self.bank_status.free(self.preloader.bank_q);
         let preloaded = self.bank_status.preloaded(launcher.bank_q);
         let control = &self.drain_control;
-        let parameters = [settings.scale_mode == 2, settings.bias];
-        let empty = self.drain.empty();
+        let [preload, drain_init] = self.init();
+        let parameters = [settings.scale_mode == 2, settings.bias, drain_init];
+        let computed = self.bank_status.computed(control.bank_q);
+        let advance = !self.drain.tvalid() || self.inputs.m_axis_d_tready;
+        let control = control.wires(
+            parameters,
+            false,
+            false,
+            computed,
+            advance,
+            self.drain.empty(),
+        );
+        let preloader = self.preloader.wires(free, preload, false);
         let (tlast, cols) = self.drain.row_o();
         Outputs {
-            s_axis_a_tready: launcher.wires(false, preloaded, settings.init, false).ready,
+            s_axis_a_tready: launcher.wires(false, preloaded, preload, false).ready,
             s_axis_b_tready: self.loader.wires(false).wants_beat,
-            s_axis_c_tready: self.preloader.wires(free, settings.init, false).ready,
-            s_axis_p_tready: control.wires(parameters, false, false, false, empty).ready,
+            s_axis_c_tready: preloader.ready || control.init_ready,
+            s_axis_p_tready: control.ready,
             m_axis_d_tdata: self.drain.tdata(),
             m_axis_d_cols: cols,
             m_axis_d_tlast: tlast,
@@ -139,9 +151,16 @@ impl Core {
         }
     }
 
+    /// Whether initial values go to the banks, and whether to the drain, as those of exact sums do.
+    const fn init(&self) -> [bool; 2] {
+        let (init, exact) = (self.csr.settings.init, self.shape.fixed.is_some());
+        [init && !exact, init && exact]
+    }
+
     /// One clock with the inputs as they are.
     pub fn clock(&mut self) {
         let settings = self.csr.settings;
+        let [preload_init, drain_init] = self.init();
         let sizes = [settings.m, settings.n, settings.k];
         let inputs = &self.inputs;
         let busy = self.job_control.busy();
@@ -174,14 +193,15 @@ impl Core {
         let a_valid = inputs.s_axis_a.tvalid;
         let launcher = self
             .launcher
-            .wires(self.loader.loaded_q, preloaded, settings.init, a_valid);
+            .wires(self.loader.loaded_q, preloaded, preload_init, a_valid);
         let free = self.bank_status.free(self.preloader.bank_q);
         let preloader = self
             .preloader
-            .wires(free, settings.init, inputs.s_axis_c.tvalid);
+            .wires(free, preload_init, inputs.s_axis_c.tvalid);
         let control = self.drain_control.wires(
-            [settings.scale_mode == 2, settings.bias],
+            [settings.scale_mode == 2, settings.bias, drain_init],
             inputs.s_axis_p.tvalid,
+            inputs.s_axis_c.tvalid,
             self.bank_status.computed(self.drain_control.bank_q),
             advance,
             self.drain.empty(),
@@ -207,15 +227,18 @@ impl Core {
         };
 
         // The edge, from the end of the datapath to its beginning.
-        let psums = self.psum_memory.drain_psum_o();
-        for (to, psum) in self.drain_psum.iter_mut().zip(psums) {
-            *to = psum;
+        let words = self.psum_memory.drain_psum_o();
+        match &self.levels {
+            None => self.drain_psum.copy_from_slice(words),
+            Some(_) => Levels::outer(words, &mut self.drain_psum),
         }
         let controls = Controls {
             start,
             load_scale: control.load_scale,
             load_bias: control.load_bias,
             parameters: &inputs.s_axis_p.tdata,
+            load_init: control.load_init,
+            init: &inputs.s_axis_c.tdata,
             row_valid: self.drain_control.read_valid_q,
             row_cols: self.drain_control.read_cols_q,
             row_last: self.drain_control.read_job_last_q,
@@ -313,7 +336,7 @@ impl Core {
         let stalls = [
             launcher.stall,
             loader.stall,
-            preloader.stall,
+            preloader.stall || control.init_stall,
             control.stall,
             tvalid && !tready,
         ];

@@ -13,8 +13,10 @@ use crate::trace::{Visitor, VisitorExt as _};
 const SCALE_LATENCY: usize = 3;
 const BIAS_LATENCY: usize = 4;
 const CONVERT_LATENCY: usize = 2;
+/// The same of the rounding of exact sums.
+const FINISH_LATENCY: usize = 4;
 
-/// Clocks from the multipliers to `m_axis_d`.
+/// Clocks from the multipliers to `m_axis_d`; exact sums take `FINISH_LATENCY` before them.
 pub(crate) const LATENCY: usize = SCALE_LATENCY + BIAS_LATENCY + CONVERT_LATENCY;
 
 const ONE: u32 = 0x3f80_0000;
@@ -86,18 +88,32 @@ pub(crate) struct Controls<'a> {
     pub(crate) load_scale: bool,
     pub(crate) load_bias: bool,
     pub(crate) parameters: &'a [u32],
+    pub(crate) load_init: bool,
+    pub(crate) init: &'a [u32],
     pub(crate) row_valid: bool,
     pub(crate) row_cols: u32,
     pub(crate) row_last: bool,
+    /// FP32, or exact sums.
     pub(crate) psum: &'a [u32],
+}
+
+/// What rounds exact sums.
+#[derive(Clone)]
+struct Finish {
+    init_q: Vec<u32>,
+    /// Results for what is at its inputs now.
+    sums: Vec<u32>,
+    pipeline: Pipeline,
 }
 
 #[derive(Clone)]
 pub(crate) struct Drain {
     scale_q: Vec<u32>,
     bias_q: Vec<u32>,
+    finish: Option<Finish>,
     /// Bit i: a row entered i + 1 advances ago.
     valid_q: u32,
+    latency: usize,
     /// `{last, cols}`.
     row: Line<(bool, u32)>,
     scale: Pipeline,
@@ -111,11 +127,19 @@ pub(crate) struct Drain {
 impl Drain {
     pub(crate) fn new(shape: &Shape) -> Self {
         let cols = shape.cols;
+        let finish = shape.fixed.as_ref().map(|_| Finish {
+            init_q: vec![0; cols],
+            sums: vec![0; cols],
+            pipeline: Pipeline::new(cols, FINISH_LATENCY),
+        });
+        let latency = LATENCY + finish.as_ref().map_or(0, |_| FINISH_LATENCY);
         Self {
             scale_q: vec![0; cols],
             bias_q: vec![0; cols],
+            finish,
             valid_q: 0,
-            row: Line::new(LATENCY),
+            latency,
+            row: Line::new(latency),
             scale: Pipeline::new(cols, SCALE_LATENCY),
             bias: Pipeline::new(cols, BIAS_LATENCY),
             convert: Pipeline::new(cols, CONVERT_LATENCY),
@@ -132,10 +156,14 @@ impl Drain {
         for pipeline in [&mut self.scale, &mut self.bias, &mut self.convert] {
             pipeline.reset();
         }
+        if let Some(finish) = &mut self.finish {
+            finish.init_q.fill(0);
+            finish.pipeline.reset();
+        }
     }
 
     pub(crate) fn tvalid(&self) -> bool {
-        self.valid_q >> (LATENCY - 1) & 1 != 0
+        self.valid_q >> (self.latency - 1) & 1 != 0
     }
 
     pub(crate) fn tdata(&self) -> &[u32] {
@@ -175,10 +203,21 @@ impl Drain {
             let (scale_q, bias_q) = (&self.scale_q, &self.bias_q);
             self.bias
                 .advance(self.scale.output(), |col, value| add(value, bias_q[col]));
+            let psum = match &self.finish {
+                None => controls.psum,
+                Some(finish) => finish.pipeline.output(),
+            };
             self.scale
-                .advance(controls.psum, |col, value| multiply(value, scale_q[col]));
+                .advance(psum, |col, value| multiply(value, scale_q[col]));
+            if let (Some(finish), Some(fixed)) = (&mut self.finish, &shape.fixed) {
+                let words = controls.psum.chunks_exact(shape.psum_words());
+                for ((sum, psum), &init) in finish.sums.iter_mut().zip(words).zip(&finish.init_q) {
+                    *sum = fixed.finish(psum, init);
+                }
+                finish.pipeline.advance(&finish.sums, |_, sum| sum);
+            }
             self.valid_q =
-                (self.valid_q << 1 | u32::from(controls.row_valid)) & ((1 << LATENCY) - 1);
+                (self.valid_q << 1 | u32::from(controls.row_valid)) & ((1 << self.latency) - 1);
             self.row.push((controls.row_last, controls.row_cols));
         }
         if controls.start {
@@ -189,6 +228,13 @@ impl Drain {
             };
             self.scale_q.fill(scale);
             self.bias_q.fill(NEUTRAL_BIAS);
+        }
+        if let Some(finish) = &mut self.finish {
+            if controls.start {
+                finish.init_q.fill(0);
+            } else if controls.load_init {
+                finish.init_q.copy_from_slice(controls.init);
+            }
         }
         if controls.load_scale {
             self.scale_q.copy_from_slice(controls.parameters);
@@ -227,7 +273,17 @@ impl Drain {
     pub(crate) fn visit(&self, v: &mut dyn Visitor, shape: &Shape) {
         v.packed("scale_q", self.scale_q.iter().map(|&s| (s, 32)));
         v.packed("bias_q", self.bias_q.iter().map(|&b| (b, 32)));
-        v.bits("valid_q", LATENCY as u32, self.valid_q);
+        v.bits("valid_q", self.latency as u32, self.valid_q);
+        if let Some(finish) = &self.finish {
+            v.scope("gen_exact", None, |v| {
+                v.packed("init_q", finish.init_q.iter().map(|&init| (init, 32)));
+                for (col, &sum) in finish.pipeline.output().iter().enumerate() {
+                    v.scope("gen_finish", Some(col), |v| {
+                        v.scope("u_finish", None, |v| v.fp32("code_o", sum));
+                    });
+                }
+            });
+        }
         v.scope("u_row", None, |v| {
             v.scope("gen_line", None, |v| {
                 let fields =

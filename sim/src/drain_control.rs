@@ -13,6 +13,10 @@ pub(crate) struct Wires {
     pub(crate) stall: bool,
     pub(crate) load_scale: bool,
     pub(crate) load_bias: bool,
+    /// `s_axis_c_tready`, where initial values are taken here.
+    pub(crate) init_ready: bool,
+    pub(crate) load_init: bool,
+    pub(crate) init_stall: bool,
     /// `row_q` of `bank_q` is read.
     pub(crate) read: bool,
     last_row: bool,
@@ -57,8 +61,9 @@ impl DrainControl {
 
     pub(crate) fn wires(
         &self,
-        [scale_columns, bias]: [bool; 2],
+        [scale_columns, bias, init]: [bool; 3],
         tvalid: bool,
+        init_tvalid: bool,
         bank_is_computed: bool,
         advance: bool,
         empty: bool,
@@ -68,13 +73,18 @@ impl DrainControl {
         let needs_bias = tile.first_m && bias && !self.bias_taken_q;
         let wants_beat = tile.valid && (needs_scale || needs_bias) && !self.read_valid_q && empty;
         let take_beat = wants_beat && tvalid;
-        let read = tile.valid && !needs_scale && !needs_bias && bank_is_computed && advance;
+        let may_read = tile.valid && !needs_scale && !needs_bias && bank_is_computed && advance;
+        let init_ready = may_read && init;
+        let read = may_read && (!init || init_tvalid);
         let last_row = self.row_q == tile.last_row;
         Wires {
             ready: wants_beat,
             stall: wants_beat && !tvalid,
             load_scale: take_beat && needs_scale,
             load_bias: take_beat && !needs_scale,
+            init_ready,
+            load_init: read && init,
+            init_stall: init_ready && !init_tvalid,
             read,
             last_row,
             end_tile: read && last_row,

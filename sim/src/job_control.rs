@@ -88,7 +88,8 @@ impl JobControl {
             && settings.rounding <= LAST_ROUNDING
             && policy_is_legal(settings.overflow)
             && policy_is_legal(settings.infinity)
-            && settings.scale_mode <= LAST_SCALE_MODE;
+            && settings.scale_mode <= LAST_SCALE_MODE
+            && shape.max_k.is_none_or(|most| settings.k <= most);
         let empty = settings.m == 0 || settings.n == 0;
         self.format_a_q = a.unwrap_or(0);
         self.format_b_q = b.unwrap_or(0);

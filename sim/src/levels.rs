@@ -109,6 +109,13 @@ impl Levels {
         }
     }
 
+    /// What the drain takes of the memory's words: the outer sums.
+    pub(crate) fn outer(words: &[u32], psums: &mut [u32]) {
+        for (psum, word) in psums.iter_mut().zip(words.chunks_exact(2)) {
+            *psum = word[1];
+        }
+    }
+
     /// `word_o`: what is written to the memory.
     pub(crate) fn word_o(&self, words: &mut [u32]) {
         for (word, line) in words.chunks_exact_mut(2).zip(&self.promoted) {

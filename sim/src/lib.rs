@@ -9,7 +9,7 @@
 //! |---|---|
 //! | `axi_lite`, `csr`, `job_control`, `counters` | the register bus and the job |
 //! | `tile_iterator`, `loader`, `launcher`, `preloader`, `drain_control`, `bank_status` | the sequencer |
-//! | `array`, `tokens` | skew, array and PEs; operands of accumulators other than `fp32` |
+//! | `array`, `tokens`, `fixed` | skew, array and PEs; operands of accumulators other than `fp32`; exact sums |
 //! | `levels` | chunks, and blocks with scales |
 //! | `psum_memory` | banks, columns and their travelling addresses |
 //! | `drain` | scale, bias, ReLU and conversion |
@@ -33,6 +33,7 @@ mod drain;
 mod drain_control;
 mod engine;
 mod error;
+mod fixed;
 mod job_control;
 mod launcher;
 mod levels;

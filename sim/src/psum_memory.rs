@@ -47,7 +47,7 @@ pub(crate) struct PsumMemory {
 impl PsumMemory {
     pub(crate) fn new(shape: &Shape) -> Self {
         let cols = shape.cols;
-        let words = shape.psum_words();
+        let words = shape.memory_words();
         let zeros = |rows: usize| vec![0; rows * cols * words];
         let bank = || zeros(shape.tile_rows);
         Self {
@@ -74,10 +74,9 @@ impl PsumMemory {
         &self.psum_o
     }
 
-    /// What the drain takes: of two levels the outer one.
-    pub(crate) fn drain_psum_o(&self) -> impl Iterator<Item = u32> {
-        let words = self.read_data_q[self.drain_bank_q].chunks_exact(self.words);
-        words.map(|word| word[word.len() - 1])
+    /// `drain_psum_o`: the words of all columns.
+    pub(crate) fn drain_psum_o(&self) -> &[u32] {
+        &self.read_data_q[self.drain_bank_q]
     }
 
     /// The bank that is complete once this clock's write-back in the last column is done.
@@ -167,9 +166,9 @@ impl PsumMemory {
                     v.bits("drain_bank_q", 1, self.drain_bank_q as u32);
                     for (bank, name) in ["u_bank_0", "u_bank_1"].into_iter().enumerate() {
                         let word = &self.read_data_q[bank][self.words * col..][..self.words];
-                        v.scope(name, None, |v| match word {
-                            &[word] => v.fp32("read_data_q", word),
-                            _ => v.register("read_data_q", 32 * word.len() as u32, word, None),
+                        v.scope(name, None, |v| match shape.memory_bits() {
+                            32 => v.fp32("read_data_q", word[0]),
+                            bits => v.register("read_data_q", bits, word, None),
                         });
                     }
                 });

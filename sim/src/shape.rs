@@ -5,6 +5,7 @@ use quaver_contract::{Accumulator, CoreBlocks, CoreConfig, Format};
 
 use crate::SimError;
 use crate::arithmetic::{ABSENT, decode_table};
+use crate::fixed::FixedPoint;
 use crate::levels::{ADD_LATENCY, SCALE_LATENCY};
 use crate::tokens::Tokens;
 
@@ -41,6 +42,10 @@ pub struct Shape {
     pub chunk_tiles: usize,
     /// The scales of the operands' blocks.
     pub block_scales: Option<CoreBlocks>,
+    /// The largest K of a job, where the core bounds it: `K_MAX`.
+    pub max_k: Option<u32>,
+    /// Partial sums of the exact accumulator.
+    pub(crate) fixed: Option<FixedPoint>,
     /// Operands of accumulators other than `fp32`, whose operands move as binary32 values.
     pub(crate) tokens: Option<Tokens>,
 }
@@ -67,8 +72,9 @@ impl Shape {
     /// Derives the shape of a configuration's core.
     ///
     /// # Errors
-    /// [`SimError::Accumulator`] for the exact accumulator, whose partial sums are no binary32
-    /// numbers; [`SimError::Dataflow`] for an output-stationary one.
+    /// [`SimError::Accumulator`] for exact sums of more bits than the model has, and for chunks of
+    /// them, which the Verilog does not have either; [`SimError::Dataflow`] for an output-stationary
+    /// core.
     pub fn new(config: &CoreConfig) -> Result<Self, SimError> {
         if config.dataflow != Dataflow::WeightStationary {
             return Err(SimError::Dataflow {
@@ -81,12 +87,13 @@ impl Shape {
             Accumulator::Chunked { inner, every } => (*inner, every),
             other => (other, config.block_scales.map_or(0, |blocks| blocks.length)),
         };
-        if adder == Accumulator::Exact {
-            return Err(SimError::Accumulator {
-                config: config.name.clone(),
-                value: config.accumulator_name.to_owned(),
-                allowed: "all but exact",
-            });
+        let refuse = |allowed| SimError::Accumulator {
+            config: config.name.clone(),
+            value: config.accumulator_name.to_owned(),
+            allowed,
+        };
+        if adder == Accumulator::Exact && chunk > 0 {
+            return Err(refuse("chunks of any accumulator but exact"));
         }
         let numbered = |formats: &[&'static Format]| -> Vec<(&'static Format, u8)> {
             let id = |f: &'static Format| config.format_id(f).expect("one of the configuration's");
@@ -97,6 +104,13 @@ impl Shape {
         let (exponent_bits, significand_bits) = match &tokens {
             Some(tokens) => tokens.widths(),
             None => operand_bits(&config.operand_formats),
+        };
+        let fixed = match (&tokens, adder, config.max_k()) {
+            (Some(tokens), Accumulator::Exact, Some(terms)) => {
+                let fixed = tokens.fixed_point(terms);
+                Some(fixed.ok_or_else(|| refuse("exact sums of at most 126 bits"))?)
+            }
+            _ => None,
         };
         Ok(Self {
             rows: config.rows,
@@ -114,6 +128,8 @@ impl Shape {
             fp32_nan: config.accumulator.nan(),
             chunk_tiles: chunk / config.tile_k(),
             block_scales: config.block_scales,
+            max_k: config.max_k(),
+            fixed,
             tokens,
         })
     }
@@ -145,9 +161,31 @@ impl Shape {
             .map_or(0, |blocks| blocks.format.code_mask())
     }
 
-    /// Words of 32 bits in a word of the partial-sum memory.
+    /// `PSUM_W`: bits of a partial sum in the array.
+    pub const fn psum_bits(&self) -> u32 {
+        match &self.fixed {
+            Some(fixed) => fixed.psum_bits(),
+            None => 32,
+        }
+    }
+
+    /// Words of 32 bits in a partial sum.
     pub const fn psum_words(&self) -> usize {
-        if self.chunk_tiles > 0 { 2 } else { 1 }
+        self.psum_bits().div_ceil(32) as usize
+    }
+
+    /// `MEMORY_W`: bits of a word of the partial-sum memory.
+    pub const fn memory_bits(&self) -> u32 {
+        if self.chunk_tiles > 0 {
+            64
+        } else {
+            self.psum_bits()
+        }
+    }
+
+    /// Words of 32 bits in a word of the partial-sum memory.
+    pub const fn memory_words(&self) -> usize {
+        self.memory_bits().div_ceil(32) as usize
     }
 
     /// `SWAP_TRAVEL`: clocks from the first PE to the last.

@@ -10,6 +10,7 @@ use quaver_golden::chain::sum;
 use quaver_golden::dot::{Operand, operand};
 
 use crate::arithmetic::ABSENT;
+use crate::fixed::FixedPoint;
 use crate::shape::mask;
 
 /// Codes of a format, so tokens of one.
@@ -24,6 +25,8 @@ pub(crate) struct Tokens {
     bits: Vec<u32>,
     exponent_bits: u32,
     significand_bits: u32,
+    /// Exponent of the lowest place of an operand with the smallest exponent.
+    least: i32,
 }
 
 /// Exponent of the place of the significand's top bit, as docs/core.md says of the accumulator.
@@ -43,6 +46,7 @@ fn exponent(accumulator: &Accumulator, operand: &Operand) -> Option<i32> {
             ProductExponent::Normalised => normalised,
             ProductExponent::NormalisedAbove(floor) => normalised.max(floor),
         },
+        Accumulator::Exact => operand.field_exponent,
         _ => normalised,
     })
 }
@@ -74,15 +78,23 @@ impl Tokens {
         let half = |bits: u32| 1 << (bits - 1);
         let mut exponent_bits = 1;
         let mut base = 0;
-        if let Accumulator::Dot(_) = accumulator {
-            // The smallest code is free for products of zero.
-            while high - low + 1 >= 2 * half(exponent_bits) {
-                exponent_bits += 1;
+        // Of a dot product the smallest code is free for products of zero.
+        let spare = match accumulator {
+            Accumulator::Dot(_) => Some(1),
+            Accumulator::Exact => Some(0),
+            _ => None,
+        };
+        match spare {
+            Some(spare) => {
+                while high - low + spare >= 2 * half(exponent_bits) {
+                    exponent_bits += 1;
+                }
+                base = low + half(exponent_bits) - spare;
             }
-            base = low + half(exponent_bits) - 1;
-        } else {
-            while low < -half(exponent_bits) || high >= half(exponent_bits) {
-                exponent_bits += 1;
+            None => {
+                while low < -half(exponent_bits) || high >= half(exponent_bits) {
+                    exponent_bits += 1;
+                }
             }
         }
         let bits = |operand: &Operand| {
@@ -115,6 +127,20 @@ impl Tokens {
             operands,
             exponent_bits,
             significand_bits,
+            least: low - (significand_bits.cast_signed() - 1),
+        }
+    }
+
+    /// The fixed point of exact sums of at most so many terms; `None` where it is too wide.
+    pub(crate) fn fixed_point(&self, terms: u32) -> Option<FixedPoint> {
+        FixedPoint::new(&self.operands, 2 * self.least, terms)
+    }
+
+    /// [`FixedPoint::accumulate`], where the weight is there.
+    pub(crate) fn accumulate_fixed(&self, fixed: &FixedPoint, psum: &mut [u32], a: u32, b: u32) {
+        if b != ABSENT {
+            let (a, b) = (&self.operands[a as usize], &self.operands[b as usize]);
+            fixed.accumulate(psum, a, b);
         }
     }
 

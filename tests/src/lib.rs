@@ -2,8 +2,11 @@
 
 #![forbid(unsafe_code)]
 
+use std::collections::BTreeMap;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Mutex;
 
 use quaver_contract::{CoreConfig, Formats};
 use quaver_cosim::Cache;
@@ -47,12 +50,25 @@ pub fn cache() -> Cache {
     Cache::at(root().join("target/quaver-cache"))
 }
 
-/// Where the test of that name leaves waveforms and texts of failures; emptied.
+/// The folders of this process, locked until it ends.
+static HELD: Mutex<BTreeMap<String, File>> = Mutex::new(BTreeMap::new());
+
+/// Where the test of that name leaves waveforms and texts of failures; emptied. Another run of the
+/// same test waits until this one's process has ended.
 ///
 /// # Panics
 /// When an old one cannot be removed.
 pub fn artifacts(test: &str) -> PathBuf {
-    let folder = root().join("target/quaver-artifacts").join(test);
+    let parent = root().join("target/quaver-artifacts");
+    std::fs::create_dir_all(&parent).expect("the folder can be made");
+    let mut held = HELD.lock().expect("no test fails here");
+    held.entry(test.to_owned()).or_insert_with(|| {
+        let lock = File::create(parent.join(format!("{test}.lock"))).expect("a file can be made");
+        lock.lock().expect("the file can be locked");
+        lock
+    });
+    drop(held);
+    let folder = parent.join(test);
     if folder.exists() {
         std::fs::remove_dir_all(&folder).expect("old artifacts can be removed");
     }

@@ -115,7 +115,7 @@ fn visit_all(core: &Core, recording: &Recording, visitor: &mut dyn Visitor) {
     if recording.has(&memory_word(0, 0, 0)) {
         visitor.scope("", None, |v| {
             for (bank, row, col, word) in core.memory_words() {
-                let width = 32 * word.len() as u32;
+                let width = core.shape().memory_bits();
                 v.register(&memory_word(bank, row, col), width, word, None);
             }
         });
