@@ -51,7 +51,8 @@ pub fn generate(config: &CoreConfig) -> Result<Design, HdlError> {
         Some(_) => &[],
         None => &BLOCK_SCALES,
     };
-    let (contents, ports) = wrapper::wrap(&top, &comment, core, source, &parameters, unused)?;
+    let (contents, ports) =
+        wrapper::wrap(&top, &comment, (core, "core"), source, &parameters, unused)?;
 
     let mut files = library.files(core)?;
     files.push(DesignFile {

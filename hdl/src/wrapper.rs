@@ -6,12 +6,13 @@ use crate::HdlError;
 use crate::design::{Direction, Port};
 use crate::header::Header;
 
-/// Text of the module `name`, an instance of `unit` with these parameter values; and its ports.
+/// Text of the module `name`, an instance `u_{instance}` of `unit` with these parameter values; and its
+/// ports.
 /// Inputs that are `unused` are 0 and no ports of the module.
 pub(crate) fn wrap(
     name: &str,
     comment: &str,
-    unit: &str,
+    (unit, instance): (&str, &str),
     source: &str,
     parameters: &[(&str, String)],
     unused: &[&str],
@@ -37,7 +38,6 @@ pub(crate) fn wrap(
         );
     }
     text.push_str(");\n");
-    let instance = unit.strip_prefix("quaver_").unwrap_or(unit);
     if parameters.is_empty() {
         line(&mut text, format_args!("    {unit} u_{instance} ("));
     } else {

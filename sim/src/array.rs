@@ -256,10 +256,7 @@ impl Array {
         if shape.tokens.is_some() {
             // Where the cuts are is the unit's own decision: the sum is compared where it leaves.
             let sum = &self.plane()[pe * self.words..][..self.words];
-            match shape.fixed {
-                None => v.fp32("psum_o", sum[0]),
-                Some(_) => v.register("psum_o", shape.psum_bits(), sum, None),
-            }
+            shape.visit_psum(v, "psum_o", sum);
             return;
         }
         v.scope("gen_fp32", None, |v| {

@@ -1,9 +1,8 @@
-//! `quaver_core`: the units wired together, and the clock.
+//! `quaver_core` and `quaver_os_core`: the units wired together, and the clock.
 
 use quaver_contract::CoreConfig;
 
 use crate::SimError;
-use crate::array::Array;
 use crate::axi_lite::{AxiLite, AxiLiteOutputs};
 use crate::bank_status::{BankStatus, Events};
 use crate::breakdown::Breakdown;
@@ -11,18 +10,16 @@ use crate::counters::Counters;
 use crate::csr::{CONTROL, Csr};
 use crate::drain::{Controls, Drain};
 use crate::drain_control::DrainControl;
+use crate::flow::{Flow, Given};
 use crate::job_control::JobControl;
-use crate::launcher::Launcher;
-use crate::levels::{Flags, Levels};
-use crate::line::Line;
-use crate::loader::Loader;
+use crate::levels::Levels;
 use crate::ports::{Inputs, Outputs};
 use crate::preloader::Preloader;
-use crate::psum_memory::{Access, PsumMemory, RowOf};
+use crate::psum_memory::{PsumMemory, RowOf};
 use crate::shape::Shape;
 use crate::trace::{Visitor, VisitorExt as _};
 
-/// The core, register by register: at every clock each register of `quaver_core` has the value
+/// The core, register by register: at every clock each register of the Verilog has the value
 /// that it has in the Verilog. The cuts inside the arithmetic units are not registers here; their
 /// results are, at the units' outputs.
 #[derive(Clone)]
@@ -37,32 +34,16 @@ pub struct Core {
     csr: Csr,
     job_control: JobControl,
     counters: Counters,
-    loader: Loader,
-    launcher: Launcher,
+    flow: Flow,
     preloader: Preloader,
     drain_control: DrainControl,
     bank_status: BankStatus,
-    array: Array,
-    flight: Line<Flight>,
     psum_memory: PsumMemory,
-    levels: Option<Levels>,
     drain: Drain,
-    /// The partial sums that enter the array in the clock at hand, the words that the memory may
-    /// write, and those that the drain takes.
-    psum_in: Vec<u32>,
-    word_in: Vec<u32>,
+    /// The partial sums that the drain takes in the clock at hand.
     drain_psum: Vec<u32>,
     /// What the launcher did since the last job began; no register.
     breakdown: Breakdown,
-}
-
-/// A row from its launch to its write-back: `u_flight`.
-#[derive(Clone, Copy, Debug, Default)]
-struct Flight {
-    launch: bool,
-    last: bool,
-    bank: u8,
-    row: u16,
 }
 
 impl Core {
@@ -82,18 +63,12 @@ impl Core {
             csr: Csr::new(config),
             job_control: JobControl::default(),
             counters: Counters::default(),
-            loader: Loader::new(&shape),
-            launcher: Launcher::new(&shape),
+            flow: Flow::new(&shape),
             preloader: Preloader::new(&shape),
             drain_control: DrainControl::new(&shape),
             bank_status: BankStatus::default(),
-            array: Array::new(&shape),
-            flight: Line::new(shape.flight()),
             psum_memory: PsumMemory::new(&shape),
-            levels: Levels::new(&shape),
             drain: Drain::new(&shape),
-            psum_in: vec![0; shape.cols * shape.psum_words()],
-            word_in: vec![0; shape.cols * shape.memory_words()],
             drain_psum: vec![0; shape.cols * shape.psum_words()],
             breakdown: Breakdown::default(),
             shape,
@@ -120,9 +95,7 @@ impl Core {
     /// which follows from `m_axis_d_tready` too.
     pub fn outputs(&self) -> Outputs<'_> {
         let settings = &self.csr.settings;
-        let launcher = &self.launcher;
         let free = self.bank_status.free(self.preloader.bank_q);
-        let preloaded = self.bank_status.preloaded(launcher.bank_q);
         let control = &self.drain_control;
         let [preload, drain_init] = self.init();
         let parameters = [settings.scale_mode == 2, settings.bias, drain_init];
@@ -137,10 +110,11 @@ impl Core {
             self.drain.empty(),
         );
         let preloader = self.preloader.wires(free, preload, false);
+        let [a_ready, b_ready] = self.flow.ready(&self.bank_status, preload);
         let (tlast, cols) = self.drain.row_o();
         Outputs {
-            s_axis_a_tready: launcher.wires(false, preloaded, preload, false).ready,
-            s_axis_b_tready: self.loader.wires(false).wants_beat,
+            s_axis_a_tready: a_ready,
+            s_axis_b_tready: b_ready,
             s_axis_c_tready: preloader.ready || control.init_ready,
             s_axis_p_tready: control.ready,
             m_axis_d_tdata: self.drain.tdata(),
@@ -188,12 +162,16 @@ impl Core {
         let (tvalid, tready) = (self.drain.tvalid(), inputs.m_axis_d_tready);
         let advance = !tvalid || tready;
         let (tlast, _) = self.drain.row_o();
-        let loader = self.loader.wires(inputs.s_axis_b.tvalid);
-        let preloaded = self.bank_status.preloaded(self.launcher.bank_q);
-        let a_valid = inputs.s_axis_a.tvalid;
-        let launcher = self
-            .launcher
-            .wires(self.loader.loaded_q, preloaded, preload_init, a_valid);
+        let given = Given {
+            inputs,
+            start,
+            sizes,
+            banks: &self.bank_status,
+            init: preload_init,
+            tables: [self.job_control.format_a_q, self.job_control.format_b_q]
+                .map(|format| &self.tables[format]),
+        };
+        let flow = self.flow.wires(&given, &self.psum_memory);
         let free = self.bank_status.free(self.preloader.bank_q);
         let preloader = self
             .preloader
@@ -206,31 +184,19 @@ impl Core {
             advance,
             self.drain.empty(),
         );
-        let flight = Flight {
-            launch: launcher.launch,
-            last: launcher.last,
-            bank: self.launcher.bank_q as u8,
-            row: self.launcher.row_q as u16,
-        };
-        let retired = self.flight.oldest();
-        let retire = Access {
-            valid: retired.launch,
-            last: retired.last,
-            bank: retired.bank,
-            row: retired.row,
-        };
         let events = Events {
             preloaded: preloader.done.then_some(self.preloader.bank_q),
-            claimed: launcher.claim.then_some(self.launcher.bank_q),
-            computed: self.psum_memory.computed(&retire),
+            claimed: flow.claim,
+            computed: flow.computed,
             drained: control.drained.then_some(self.drain_control.read_bank_q),
         };
 
         // The edge, from the end of the datapath to its beginning.
         let words = self.psum_memory.drain_psum_o();
-        match &self.levels {
-            None => self.drain_psum.copy_from_slice(words),
-            Some(_) => Levels::outer(words, &mut self.drain_psum),
+        if self.drain_psum.len() == words.len() {
+            self.drain_psum.copy_from_slice(words);
+        } else {
+            Levels::outer(words, &mut self.drain_psum);
         }
         let controls = Controls {
             start,
@@ -251,8 +217,6 @@ impl Core {
             &controls,
             advance,
         );
-        // The array takes the partial sums before the memory changes them, and gives its own
-        // before it changes those.
         let preload = RowOf {
             bank: self.preloader.bank_q,
             row: self.preloader.row_q,
@@ -261,88 +225,31 @@ impl Core {
             bank: self.drain_control.bank_q,
             row: self.drain_control.row_q,
         };
-        let launched = Access {
-            valid: launcher.read,
-            last: false,
-            bank: flight.bank,
-            row: flight.row,
-        };
-        let (words, sums) = (self.psum_memory.psum_o(), self.array.psum_o());
-        match &mut self.levels {
-            None => {
-                self.psum_in.copy_from_slice(words);
-                self.word_in.copy_from_slice(sums);
-            }
-            Some(levels) => {
-                levels.psum_o(words, &mut self.psum_in);
-                levels.word_o(&mut self.word_in);
-                let flags = Flags {
-                    restart: launcher.restart,
-                    promote: launcher.promote,
-                    swap: launcher.swap,
-                    scale_a: inputs.s_axis_a.tuser.first().copied().unwrap_or(0)
-                        & self.shape.scale_mask(),
-                };
-                let beat = &inputs.s_axis_b;
-                let loaded = (beat.tvalid && loader.wants_beat).then_some(beat.tuser.as_slice());
-                levels.clock(flags, loaded, words, sums);
-            }
-        }
-        self.psum_memory.clock(
-            launched,
-            retire,
-            &self.word_in,
+        self.flow.count(&mut self.breakdown);
+        self.flow.clock(
+            &self.shape,
+            &given,
+            &mut self.psum_memory,
             preloader.write.then_some((preload, &inputs.s_axis_c.tdata)),
             control.read.then_some(drain),
         );
-        let table = &self.tables[self.job_control.format_a_q];
-        let takes_beat = launcher.takes_beat;
-        let codes = inputs.s_axis_a.codes().chain(std::iter::repeat(0));
-        let operand = codes.map(|code| {
-            if takes_beat {
-                table[usize::from(code)]
-            } else {
-                0
-            }
-        });
-        let (shift, weight) = (self.loader.shift_q, &self.loader.weight_q);
-        self.array.clock(
-            &self.shape,
-            operand,
-            launcher.swap,
-            shift,
-            weight,
-            &self.psum_in,
-        );
-        self.flight.push(flight);
         self.drain_control.clock(&control, start, sizes, advance);
         self.preloader.clock(&preloader, start, sizes);
-        self.launcher.count(&launcher, &mut self.breakdown);
-        self.launcher.clock(&launcher, start, sizes, retired.launch);
-        let table = &self.tables[self.job_control.format_b_q];
-        self.loader.clock(
-            &loader,
-            start,
-            sizes,
-            launcher.swap,
-            &inputs.s_axis_b,
-            table,
-        );
         self.bank_status.clock(&events);
         let clear = self.job_control.accepts(answer.start);
         if clear {
             self.breakdown = Breakdown::default();
         }
         let stalls = [
-            launcher.stall,
-            loader.stall,
+            flow.stall_a,
+            flow.stall_b,
             preloader.stall || control.init_stall,
             control.stall,
             tvalid && !tready,
         ];
         let [a, b, c, p, d] = stalls;
         self.counters
-            .clock(clear, busy, [true, launcher.launch, a, b, c, p, d]);
+            .clock(clear, busy, [true, flow.launch, a, b, c, p, d]);
         let finished = tvalid && tready && tlast;
         self.job_control
             .clock(&self.shape, &settings, answer.start, finished, refused);
@@ -372,17 +279,11 @@ impl Core {
     /// What CONTROL.abort resets.
     fn reset_job(&mut self) {
         self.job_control = JobControl::default();
-        self.loader.reset();
-        self.launcher.reset();
+        self.flow.reset();
         self.preloader.reset();
         self.drain_control.reset(&self.shape);
         self.bank_status = BankStatus::default();
-        self.array.reset();
-        self.flight.clear();
         self.psum_memory.reset();
-        if let Some(levels) = &mut self.levels {
-            levels.reset();
-        }
         self.drain.reset();
     }
 
@@ -395,35 +296,12 @@ impl Core {
             v.scope("u_csr", None, |v| self.csr.visit(v));
             v.scope("u_job_control", None, |v| self.job_control.visit(v, shape));
             v.scope("u_counters", None, |v| self.counters.visit(v));
-            v.scope("u_loader", None, |v| self.loader.visit(v, shape));
-            v.scope("u_launcher", None, |v| {
-                self.launcher.visit(v, shape);
-                self.array.visit_launcher(v, shape);
-            });
+            self.flow.visit(v, shape);
             v.scope("u_preloader", None, |v| self.preloader.visit(v, shape));
             v.scope("u_drain_control", None, |v| {
                 self.drain_control.visit(v, shape)
             });
             v.scope("u_bank_status", None, |v| self.bank_status.visit(v));
-            v.scope("u_skew", None, |v| self.array.visit_skew(v, shape));
-            v.scope("u_array", None, |v| self.array.visit(v, shape));
-            v.scope("u_flight", None, |v| {
-                v.scope("gen_line", None, |v| {
-                    let fields = |f: &Flight| {
-                        let row = (f.row.into(), shape.row_bits);
-                        [
-                            row,
-                            (f.bank.into(), 1),
-                            (f.last.into(), 1),
-                            (f.launch.into(), 1),
-                        ]
-                    };
-                    v.packed("line_q", self.flight.window().iter().flat_map(fields));
-                });
-            });
-            if let Some(levels) = &self.levels {
-                levels.visit(v);
-            }
             v.scope("u_psum_memory", None, |v| self.psum_memory.visit(v, shape));
             v.scope("u_drain", None, |v| self.drain.visit(v, shape));
         });

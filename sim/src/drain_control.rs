@@ -126,6 +126,6 @@ impl DrainControl {
         v.flag("read_bank_last_q", self.read_bank_last_q);
         v.flag("read_job_last_q", self.read_job_last_q);
         v.bits("read_cols_q", shape.cols_bits, self.read_cols_q);
-        self.tiles.visit(v);
+        self.tiles.visit(v, "u_tiles");
     }
 }

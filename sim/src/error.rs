@@ -18,19 +18,6 @@ pub enum SimError {
         /// The accumulators that the model has.
         allowed: &'static str,
     },
-    /// The configuration's core moves its operands in a way that is not stepped.
-    #[error(
-        "{config}.dataflow = {value} cannot be stepped (allowed: {allowed}); its time has a closed \
-         form, and the rtl engine runs it"
-    )]
-    Dataflow {
-        /// The configuration.
-        config: String,
-        /// Its dataflow.
-        value: &'static str,
-        /// The dataflow that is stepped.
-        allowed: &'static str,
-    },
     /// A waveform cannot be read or written.
     #[error("waveform {}: {source}", path.display())]
     Io {

@@ -145,6 +145,6 @@ impl Launcher {
                 v.bits("chunk_tile_q", width, self.chunk_tile_q);
             });
         }
-        self.tiles.visit(v);
+        self.tiles.visit(v, "u_tiles");
     }
 }

@@ -201,10 +201,10 @@ impl Levels {
             fields.push((flags.swap.into(), 1));
         }
         fields.extend([(flags.promote.into(), 1), (flags.restart.into(), 1)]);
-        line(v, "u_flags", fields);
+        v.line("u_flags", fields);
         let past = self.past[col].window().iter();
         let past = past.flat_map(|&(promote, outer)| [(outer, 32), (promote.into(), 1)]);
-        line(v, "u_past", past.collect());
+        v.line("u_past", past);
         let Some(blocks) = &self.blocks else {
             v.scope("u_promote", None, |v| self.visit_promoted(v, col));
             return;
@@ -212,16 +212,17 @@ impl Levels {
         v.bits("scale_b_q", blocks.scale_bits, blocks.scale_b_q[col]);
         let factors = blocks.factors[col].window();
         let (early, late) = factors.split_at(blocks.factor_latency);
-        let fields = |factors: &[u32]| factors.iter().map(|&f| (f, blocks.factor_bits)).collect();
+        let width = blocks.factor_bits;
+        let fields = |factors: &[u32]| factors.iter().map(|&f| (f, width)).collect::<Vec<_>>();
         v.scope("u_factor", None, |v| match blocks.factor_bits {
-            11 => v.scope("gen_power", None, |v| line(v, "u_power", fields(early))),
+            11 => v.scope("gen_power", None, |v| v.line("u_power", fields(early))),
             _ => v.scope("gen_product", None, |v| {
                 let product = early[blocks.factor_latency - 1];
                 stage(v, ["u_multiply", "u_product"], product);
             }),
         });
         if !late.is_empty() {
-            line(v, "u_factor_past", fields(late));
+            v.line("u_factor_past", fields(late));
         }
         v.scope("u_promote", None, |v| {
             let product = blocks.scaled[col].oldest().product;
@@ -235,7 +236,7 @@ impl Levels {
             }
             let past = blocks.scaled[col].window().iter();
             let past = past.flat_map(|s| [(s.inner, 32), (s.outer, 32), (s.promote.into(), 1)]);
-            line(v, "u_past", past.collect());
+            v.line("u_past", past);
             v.scope("u_promote", None, |v| self.visit_promoted(v, col));
         });
     }
@@ -248,15 +249,8 @@ impl Levels {
             });
         });
         let inner = self.promoted[col].window().iter();
-        line(v, "u_inner", inner.map(|word| (word[0], 32)).collect());
+        v.line("u_inner", inner.map(|word| (word[0], 32)));
     }
-}
-
-/// A delay line.
-fn line(v: &mut dyn Visitor, name: &'static str, fields: Vec<(u32, u32)>) {
-    v.scope(name, None, |v| {
-        v.scope("gen_line", None, |v| v.packed("line_q", fields));
-    });
 }
 
 /// The last register of a unit.

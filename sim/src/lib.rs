@@ -11,6 +11,8 @@
 //! | `tile_iterator`, `loader`, `launcher`, `preloader`, `drain_control`, `bank_status` | the sequencer |
 //! | `array`, `tokens`, `fixed` | skew, array and PEs; operands of accumulators other than `fp32`; exact sums |
 //! | `levels` | chunks, and blocks with scales |
+//! | `weight_stationary` | the three rows above, wired together |
+//! | `output_stationary` | the same of the other dataflow: `quaver_os_*` |
 //! | `psum_memory` | banks, columns and their travelling addresses |
 //! | `drain` | scale, bias, ReLU and conversion |
 //! | `core` | everything above, and the clock |
@@ -34,11 +36,13 @@ mod drain_control;
 mod engine;
 mod error;
 mod fixed;
+mod flow;
 mod job_control;
 mod launcher;
 mod levels;
 mod line;
 mod loader;
+mod output_stationary;
 mod ports;
 mod preloader;
 mod psum_memory;
@@ -48,6 +52,7 @@ mod tile_iterator;
 pub mod timing;
 mod tokens;
 pub mod trace;
+mod weight_stationary;
 
 pub use crate::axi_lite::{AxiLiteInputs, AxiLiteOutputs};
 pub use crate::breakdown::Breakdown;

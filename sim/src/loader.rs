@@ -122,7 +122,7 @@ impl Loader {
             "weight_q",
             self.weight_q.iter().map(|&w| (shape.weight_of(w), width)),
         );
-        self.tiles.visit(v);
+        self.tiles.visit(v, "u_tiles");
     }
 }
 
@@ -131,7 +131,7 @@ pub(crate) fn tile_shape(shape: &Shape) -> TileShape {
     TileShape {
         m: shape.tile_rows as u32,
         n: shape.cols as u32,
-        k: (shape.rows * shape.lanes) as u32,
+        k: shape.tile_k as u32,
         row_bits: shape.row_bits,
         cols_bits: shape.cols_bits,
         terms_bits: shape.terms_bits,

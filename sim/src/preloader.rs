@@ -70,6 +70,6 @@ impl Preloader {
     pub(crate) fn visit(&self, v: &mut dyn Visitor, shape: &Shape) {
         v.bits("row_q", shape.row_bits, self.row_q);
         v.bits("bank_q", 1, self.bank_q as u32);
-        self.tiles.visit(v);
+        self.tiles.visit(v, "u_tiles");
     }
 }

@@ -8,6 +8,7 @@ use crate::arithmetic::{ABSENT, decode_table};
 use crate::fixed::FixedPoint;
 use crate::levels::{ADD_LATENCY, SCALE_LATENCY};
 use crate::tokens::Tokens;
+use crate::trace::{Visitor, VisitorExt as _};
 
 /// Parameters and widths of one core; the names are those of `quaver_core`.
 #[derive(Clone, Debug)]
@@ -20,6 +21,10 @@ pub struct Shape {
     pub lanes: usize,
     /// `PE_LATENCY`.
     pub pe_latency: usize,
+    /// `SLOTS` of an output-stationary core: sums of a PE.
+    pub slots: Option<usize>,
+    /// Terms of K in a tile, or in a step of an output-stationary core.
+    pub tile_k: usize,
     /// `TILE_ROWS`: rows of M in a bank.
     pub tile_rows: usize,
     /// `ROW_W`: bits of a row's address in a bank.
@@ -73,16 +78,8 @@ impl Shape {
     ///
     /// # Errors
     /// [`SimError::Accumulator`] for exact sums of more bits than the model has, and for chunks of
-    /// them, which the Verilog does not have either; [`SimError::Dataflow`] for an output-stationary
-    /// core.
+    /// them, which the Verilog does not have either.
     pub fn new(config: &CoreConfig) -> Result<Self, SimError> {
-        if config.dataflow != Dataflow::WeightStationary {
-            return Err(SimError::Dataflow {
-                config: config.name.clone(),
-                value: config.dataflow.name(),
-                allowed: Dataflow::WeightStationary.name(),
-            });
-        }
         let (adder, chunk) = match config.accumulator {
             Accumulator::Chunked { inner, every } => (*inner, every),
             other => (other, config.block_scales.map_or(0, |blocks| blocks.length)),
@@ -117,6 +114,8 @@ impl Shape {
             cols: config.cols,
             lanes: config.lanes(),
             pe_latency: config.pe_latency,
+            slots: (config.dataflow == Dataflow::OutputStationary).then(|| config.slots()),
+            tile_k: config.tile_k(),
             tile_rows: config.tile_rows,
             row_bits: index_bits(config.tile_rows),
             cols_bits: clog2(config.cols + 1),
@@ -176,10 +175,18 @@ impl Shape {
 
     /// `MEMORY_W`: bits of a word of the partial-sum memory.
     pub const fn memory_bits(&self) -> u32 {
-        if self.chunk_tiles > 0 {
+        if self.chunk_tiles > 0 && self.slots.is_none() {
             64
         } else {
             self.psum_bits()
+        }
+    }
+
+    /// A partial sum under its name.
+    pub(crate) fn visit_psum(&self, v: &mut dyn Visitor, name: &str, words: &[u32]) {
+        match self.fixed {
+            None => v.fp32(name, words[0]),
+            Some(_) => v.register(name, self.psum_bits(), words, None),
         }
     }
 

@@ -116,8 +116,9 @@ impl TileIterator {
         }
     }
 
-    pub(crate) fn visit(&self, v: &mut dyn Visitor) {
-        v.scope("u_tiles", None, |v| {
+    /// Its registers, under the instance's name.
+    pub(crate) fn visit(&self, v: &mut dyn Visitor, name: &'static str) {
+        v.scope(name, None, |v| {
             v.flag("running_q", self.running_q);
             v.bits("m_left_q", 32, self.m_left_q);
             v.bits("n_left_q", 32, self.n_left_q);

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use ndarray::{Array1, Array2};
+use quaver_contract::config::Dataflow;
 use quaver_contract::{Accumulator, Conversion, CoreConfig, Formats, Job, Scale};
 use quaver_drive::{Device, DriveError, Driver, PortId, Random, StallPattern};
 use quaver_sim::ModelDevice;
@@ -77,19 +78,38 @@ impl Device for Counting {
 fn random_config(random: &mut Random) -> CoreConfig {
     let formats = Formats::default();
     let mut draw = |low: u32, high: u32| (low + random.below(high - low + 1)) as usize;
-    CoreConfig {
+    let dataflow = match draw(0, 1) {
+        0 => Dataflow::WeightStationary,
+        _ => Dataflow::OutputStationary,
+    };
+    let rows = draw(1, 9);
+    // What has clocks of its own: a second adder, and the rounding in the drain.
+    let accumulator = match draw(0, 3) {
+        0 => Accumulator::Chunked {
+            inner: &Accumulator::Fp32,
+            every: rows * draw(1, 3),
+        },
+        1 => Accumulator::Exact,
+        _ => Accumulator::Fp32,
+    };
+    let mut config = CoreConfig {
         name: "random".to_owned(),
         description: String::new(),
-        rows: draw(1, 9),
+        rows,
         cols: draw(1, 9),
         pe_latency: draw(1, 5),
         tile_rows: draw(1, 24),
-        accumulator: Accumulator::Fp32,
-        accumulator_name: "fp32",
+        dataflow,
+        accumulator,
+        accumulator_name: "random",
         operand_formats: vec![formats.get("e4m3fn").unwrap()],
         output_formats: vec![formats.get("fp32").unwrap()],
         ..CoreConfig::load("single", &formats).unwrap()
+    };
+    if dataflow == Dataflow::OutputStationary {
+        config.tile_rows = rows * (config.least_slots() + draw(0, 3));
     }
+    config
 }
 
 fn random_shape(config: &CoreConfig, random: &mut Random) -> JobShape {
@@ -120,7 +140,7 @@ fn step(driver: &mut Driver<Counting>, config: &CoreConfig, shape: &JobShape) ->
         b: b.view(),
         format_a: format,
         format_b: format,
-        accumulator: Accumulator::Fp32,
+        accumulator: config.accumulator,
         init: shape.init.then_some(init.view()),
         blocks: None,
         scale: match shape.parameters {
@@ -164,6 +184,7 @@ fn step(driver: &mut Driver<Counting>, config: &CoreConfig, shape: &JobShape) ->
 fn random_jobs_on_random_cores_vs_stepping() {
     let mut random = Random::new(SEED);
     let mut cases = 0;
+    let mut dataflows = [0; 2];
     while cases < CASES {
         let config = random_config(&mut random);
         let device = Counting::new(&config);
@@ -173,10 +194,11 @@ fn random_jobs_on_random_cores_vs_stepping() {
             let stepped = step(&mut driver, &config, &shape);
             assert_eq!(timing(&config, &shape), stepped, "{shape:?} on {config:?}");
             cases += 1;
+            dataflows[config.dataflow as usize] += 1;
         }
     }
-    println!("{cases} cases, seed {SEED}");
-    assert!(cases >= 10_000);
+    println!("{cases} cases, {dataflows:?} of each dataflow, seed {SEED}");
+    assert!(cases >= 10_000 && dataflows.iter().all(|&count| count >= 5_000));
 }
 
 #[test]

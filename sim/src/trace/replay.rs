@@ -217,7 +217,7 @@ impl Ports {
                 bus("rready", 1)?,
             ],
             streams: [
-                stream("a", 8 * config.tile_k())?,
+                stream("a", 8 * config.rows * config.lanes())?,
                 stream("b", 8 * config.cols * config.lanes())?,
                 stream("c", 32 * config.cols)?,
                 stream("p", 32 * config.cols)?,

@@ -45,6 +45,17 @@ pub(crate) trait VisitorExt: Visitor {
         }
         self.register(name, pack.width, &pack.words, None);
     }
+
+    /// A `quaver_delay` of several clocks, the newest word in the low bits; without any it has no
+    /// register.
+    fn line(&mut self, name: &'static str, fields: impl IntoIterator<Item = (u32, u32)>) {
+        let mut fields = fields.into_iter().peekable();
+        if fields.peek().is_some() {
+            self.scope(name, None, |v| {
+                v.scope("gen_line", None, |v| v.packed("line_q", fields));
+            });
+        }
+    }
 }
 
 impl<V: Visitor + ?Sized> VisitorExt for V {}

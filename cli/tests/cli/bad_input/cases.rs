@@ -109,10 +109,6 @@ pub(super) const SIMULATE: &[Case] = &[
         &["--cycles 5..2", "A below B"],
     ),
     (
-        "simulate --m 3 --n 3 --k 3 --config os_4x4 --step",
-        &["os_4x4.dataflow = output_stationary", "weight_stationary"],
-    ),
-    (
         "simulate --layer gemm:1,1,1 --layer gemm:2,2,2 --vcd o.vcd",
         &["--vcd with 2 jobs", "one layer"],
     ),
