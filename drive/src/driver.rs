@@ -16,6 +16,8 @@ pub struct Driver<D> {
     pub(crate) config: CoreConfig,
     pub(crate) stalls: StallPattern,
     pub(crate) seed: u64,
+    /// Clocks that the device may hold all streams up by itself.
+    pub(crate) wait: u64,
     /// The last job was left before its end.
     pub(crate) unfinished: bool,
     /// The last job's shape, and the clocks in which its result beats came.
@@ -44,6 +46,7 @@ impl<D: Device> Driver<D> {
             config: config.clone(),
             stalls,
             seed,
+            wait: 0,
             unfinished: false,
             last: None,
         })
@@ -78,6 +81,12 @@ impl<D: Device> Driver<D> {
     /// Seed of the ignored bits of the jobs to come.
     pub const fn set_seed(&mut self, seed: u64) {
         self.seed = seed;
+    }
+
+    /// Clocks in a row for which the device may hold all streams up, as one behind a slow memory does,
+    /// before it counts as hanging.
+    pub const fn set_wait(&mut self, clocks: u64) {
+        self.wait = clocks;
     }
 
     /// Clocks since the simulation began; cycle `n` is at times `2n` and `2n + 1` of a waveform.

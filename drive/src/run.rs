@@ -215,9 +215,10 @@ fn control(field: &str) -> Access {
 }
 
 /// Clocks without a transfer that no healthy core lets pass: several times its longest path from
-/// a beat to the next, plus the longest stall of the testbench.
+/// a beat to the next, plus the longest stall of the testbench and of what
+/// the device is behind.
 fn patience<D: Device>(engine: &Driver<D>) -> u64 {
     let c = &engine.config;
     let path = c.rows * c.pe_latency + c.rows + c.cols + c.tile_rows;
-    1000 + 4 * path as u64 + engine.stalls.longest()
+    1000 + 4 * path as u64 + engine.stalls.longest() + engine.wait
 }

@@ -85,6 +85,11 @@ impl Core {
         self.axi_lite.outputs()
     }
 
+    /// STATUS.busy.
+    pub fn busy(&self) -> bool {
+        self.job_control.busy()
+    }
+
     /// What the launcher did in the clocks since the last job was started.
     pub const fn breakdown(&self) -> &Breakdown {
         &self.breakdown

@@ -18,6 +18,16 @@ pub enum SimError {
         /// The accumulators that the model has.
         allowed: &'static str,
     },
+    /// A buffer does not hold two units of its operand.
+    #[error("buffer of {operand}: {bytes} bytes (at least {least}: two units of the job)")]
+    Buffer {
+        /// `a` or `b`.
+        operand: char,
+        /// Its size.
+        bytes: u64,
+        /// The least that would do.
+        least: u64,
+    },
     /// A waveform cannot be read or written.
     #[error("waveform {}: {source}", path.display())]
     Io {

@@ -42,6 +42,7 @@ mod launcher;
 mod levels;
 mod line;
 mod loader;
+pub mod memory;
 mod output_stationary;
 mod ports;
 mod preloader;

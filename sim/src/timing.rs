@@ -225,32 +225,71 @@ const ADDER: i64 = 4;
 const BLOCK_SCALE: i64 = 3;
 
 /// Clock of the first tile of every walker: the job is checked at 1, and started at 2.
-const FIRST_TILE: i64 = 4;
+pub(crate) const FIRST_TILE: i64 = 4;
 
-impl Walk {
-    fn new(config: &CoreConfig, shape: &JobShape) -> Self {
+/// The first clock of an output-stationary core's first rotation: the loader's first B is there at 5,
+/// the last clock of a rotation.
+pub(crate) const FIRST_ROTATION: i64 = FIRST_TILE + 2;
+
+/// Sizes and latencies of a core.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Latencies {
+    pub(crate) rows: i64,
+    pub(crate) cols: i64,
+    pub(crate) lanes: usize,
+    /// Clocks between swaps, at least.
+    pub(crate) load: i64,
+    /// Clocks from a launch until the sum may be read again.
+    pub(crate) flight: i64,
+    /// Clocks from the memory's output to `m_axis_d`.
+    pub(crate) drain: i64,
+}
+
+impl Latencies {
+    pub(crate) fn of(config: &CoreConfig) -> Self {
         let (rows, cols) = (config.rows as i64, config.cols as i64);
         let latency = config.pe_latency as i64;
-        let tile_rows = config.tile_rows as i64;
-        let exact = config.accumulator == Accumulator::Exact;
         let chunked = matches!(config.accumulator, Accumulator::Chunked { .. });
         let retire = match config.block_scales {
             Some(_) => BLOCK_SCALE + ADDER,
             None if chunked => ADDER,
             None => 0,
         };
+        let exact = config.accumulator == Accumulator::Exact;
         Self {
             rows,
+            cols,
+            lanes: config.lanes(),
             load: rows + (rows - 1) * latency + cols,
             flight: 2 + rows * latency + retire,
+            drain: DRAIN as i64 + if exact { ADDER } else { 0 },
+        }
+    }
+}
+
+impl Walk {
+    fn new(config: &CoreConfig, shape: &JobShape) -> Self {
+        let Latencies {
+            rows,
+            cols,
+            load,
+            flight,
+            drain,
+            ..
+        } = Latencies::of(config);
+        let tile_rows = config.tile_rows as i64;
+        Self {
+            rows,
+            load,
+            flight,
             cols,
             k_tiles: shape.k.div_ceil(config.tile_k() as u64).max(1),
             tile_rows,
             last_rows: (shape.m as i64 - 1) % tile_rows + 1,
             // An exact sum takes its initial value in the drain.
-            preload: shape.init && !exact,
+            preload: shape.init && config.accumulator != Accumulator::Exact,
             parameters: shape.parameters as i64,
-            drain: DRAIN as i64 + if exact { ADDER } else { 0 },
+            drain,
         }
     }
 

@@ -1,13 +1,14 @@
 //! The closed form against the stepping model: random jobs on random cores, and how fast it is.
 
+mod random;
+
 use std::time::Instant;
 
-use ndarray::{Array1, Array2};
-use quaver_contract::config::Dataflow;
-use quaver_contract::{Accumulator, Conversion, CoreConfig, Formats, Job, Scale};
+use quaver_contract::{CoreConfig, Formats};
 use quaver_drive::{Device, DriveError, Driver, PortId, Random, StallPattern};
 use quaver_sim::ModelDevice;
 use quaver_sim::timing::{JobShape, Timing, timing};
+use random::{random_config, random_shape, zeros};
 
 const CASES: usize = 12_000;
 const SEED: u64 = 1;
@@ -75,82 +76,10 @@ impl Device for Counting {
     }
 }
 
-fn random_config(random: &mut Random) -> CoreConfig {
-    let formats = Formats::default();
-    let mut draw = |low: u32, high: u32| (low + random.below(high - low + 1)) as usize;
-    let dataflow = match draw(0, 1) {
-        0 => Dataflow::WeightStationary,
-        _ => Dataflow::OutputStationary,
-    };
-    let rows = draw(1, 9);
-    // What has clocks of its own: a second adder, and the rounding in the drain.
-    let accumulator = match draw(0, 3) {
-        0 => Accumulator::Chunked {
-            inner: &Accumulator::Fp32,
-            every: rows * draw(1, 3),
-        },
-        1 => Accumulator::Exact,
-        _ => Accumulator::Fp32,
-    };
-    let mut config = CoreConfig {
-        name: "random".to_owned(),
-        description: String::new(),
-        rows,
-        cols: draw(1, 9),
-        pe_latency: draw(1, 5),
-        tile_rows: draw(1, 24),
-        dataflow,
-        accumulator,
-        accumulator_name: "random",
-        operand_formats: vec![formats.get("e4m3fn").unwrap()],
-        output_formats: vec![formats.get("fp32").unwrap()],
-        ..CoreConfig::load("single", &formats).unwrap()
-    };
-    if dataflow == Dataflow::OutputStationary {
-        config.tile_rows = rows * (config.least_slots() + draw(0, 3));
-    }
-    config
-}
-
-fn random_shape(config: &CoreConfig, random: &mut Random) -> JobShape {
-    let mut size = |tile: usize| match random.below(12) {
-        0 => 0,
-        1..=3 => 1 + random.below(3),
-        _ => random.below(5 * tile as u32 + 2),
-    };
-    let [m, n, k] = [size(config.tile_rows), size(config.cols), size(config.rows)];
-    JobShape {
-        m: m.into(),
-        n: n.into(),
-        k: k.into(),
-        init: random.below(2) == 0,
-        parameters: random.below(3).into(),
-    }
-}
-
 /// Steps a job of that shape and gives what the closed form must give.
 fn step(driver: &mut Driver<Counting>, config: &CoreConfig, shape: &JobShape) -> Timing {
-    let formats = Formats::default();
-    let format = formats.get("e4m3fn").unwrap();
-    let [m, n, k] = [shape.m, shape.n, shape.k].map(|size| size as usize);
-    let (a, b) = (Array2::zeros((m, k)), Array2::zeros((k, n)));
-    let (init, columns) = (Array2::zeros((m, n)), Array1::zeros(n));
-    let job = Job {
-        a: a.view(),
-        b: b.view(),
-        format_a: format,
-        format_b: format,
-        accumulator: config.accumulator,
-        init: shape.init.then_some(init.view()),
-        blocks: None,
-        scale: match shape.parameters {
-            2 => Scale::PerColumn(columns.view()),
-            _ => Scale::None,
-        },
-        bias: (shape.parameters > 0).then_some(columns.view()),
-        relu: false,
-        output: Conversion::native(formats.get("fp32").unwrap()),
-    };
+    let zeros = zeros(config, shape);
+    let job = zeros.job();
     assert_eq!(JobShape::of(&job), *shape);
     driver.device_mut().beats = [0; 5];
     let counters = driver.run(&job).unwrap().counters.unwrap();

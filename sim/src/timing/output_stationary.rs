@@ -12,11 +12,8 @@
 
 use quaver_contract::{Accumulator, CoreConfig};
 
-use super::{ADDER, DRAIN, FIRST_TILE, JobShape, State, repeat};
+use super::{FIRST_ROTATION, FIRST_TILE, JobShape, Latencies, State, repeat};
 use crate::breakdown::Breakdown;
-
-/// Clock of the first rotation: the loader's first B is there at 5, the last clock of a rotation.
-const FIRST_ROTATION: i64 = FIRST_TILE + 2;
 
 /// The clocks that the next tile depends on, relative to the write of CONTROL.start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,19 +66,21 @@ pub(super) struct Walk {
 
 impl Walk {
     pub(super) fn new(config: &CoreConfig, shape: &JobShape) -> Self {
-        let exact = config.accumulator == Accumulator::Exact;
+        let Latencies {
+            rows, cols, drain, ..
+        } = Latencies::of(config);
         let tile_rows = config.tile_rows as i64;
         Self {
-            rows: config.rows as i64,
-            cols: config.cols as i64,
+            rows,
+            cols,
             slots: config.slots() as i64,
             steps: shape.k.div_ceil(config.tile_k() as u64).max(1) as i64,
             tile_rows,
             last_rows: (shape.m as i64 - 1) % tile_rows + 1,
             // An exact sum takes its initial value in the drain.
-            preload: shape.init && !exact,
+            preload: shape.init && config.accumulator != Accumulator::Exact,
             parameters: shape.parameters as i64,
-            drain: DRAIN as i64 + if exact { ADDER } else { 0 },
+            drain,
         }
     }
 
