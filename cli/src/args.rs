@@ -10,8 +10,8 @@ use quaver_contract::{
 use quaver_cosim::Cache;
 
 use crate::commands::{
-    accumulators, bench, configs, convert, formats, gemm, generate, profiles, simulate, verify,
-    wavediff,
+    accumulators, bench, configs, convert, explore, formats, gemm, generate, profiles, simulate,
+    verify, wavediff,
 };
 use crate::error::CliError;
 
@@ -100,6 +100,8 @@ pub(crate) enum Command {
     Verify(verify::VerifyArgs),
     /// Shows the clocks of layers on a core, in closed form or step by step
     Simulate(Box<simulate::SimulateArgs>),
+    /// Shows what layers cost on several cores behind a memory: time, traffic, energy, area, error
+    Explore(Box<explore::ExploreArgs>),
     /// Compares two waveforms of a core
     Wavediff(wavediff::WavediffArgs),
     /// Shows how far each accumulator is from the exact sum
@@ -211,6 +213,7 @@ pub(crate) fn run(cli: &Cli) -> Result<bool, CliError> {
         Command::Generate(args) => generate::run(args, global).map(|()| true),
         Command::Verify(args) => verify::run(args, global),
         Command::Simulate(args) => simulate::run(args, global).map(|()| true),
+        Command::Explore(args) => explore::run(args, global).map(|()| true),
         Command::Wavediff(args) => wavediff::run(args),
         Command::Accumulators(args) => accumulators::run(args, global).map(|()| true),
         Command::Bench(args) => bench::run(args).map(|()| true),

@@ -22,6 +22,7 @@ fn random_memory(random: &mut Random, config: &CoreConfig, shape: &JobShape) -> 
     };
     let mut buffer = |unit: u64, all: u64| match random.below(3) {
         0 => all,
+        1 => (2 + u64::from(random.below(20))) * unit,
         _ => 2 * unit + u64::from(random.below(64)),
     };
     let rows = (config.tile_rows as u64).min(shape.m);

@@ -23,6 +23,14 @@ pub enum StudyError {
     /// The measurements of area.
     #[error("area.json: {0}")]
     Area(String),
+    /// A table of energies.
+    #[error("{file}: {reason}")]
+    Energy {
+        /// The file.
+        file: String,
+        /// What is wrong.
+        reason: String,
+    },
     /// The drawing library's failure.
     #[error("cannot draw: {0}")]
     Plot(String),

@@ -1,9 +1,12 @@
-//! What-if studies: how far each accumulator is from the exact sum of the same job.
+//! What-if studies: how far each accumulator is from the exact sum of the same job, what a job costs in
+//! energy, and designs side by side.
 
 #![forbid(unsafe_code)]
 
 mod area;
+mod designs;
 mod distribution;
+mod energy;
 mod error;
 mod plot;
 
@@ -15,7 +18,9 @@ use quaver_fast::Fast;
 use serde::Serialize;
 
 pub use area::{Area, areas};
+pub use designs::{Panel, designs_svg};
 pub use distribution::Distribution;
+pub use energy::{Activity, Energy, EnergyTable};
 pub use error::StudyError;
 pub use plot::svg;
 

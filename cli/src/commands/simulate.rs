@@ -1,7 +1,6 @@
 //! `quaver simulate`: the clocks of jobs on a core, in closed form or step by step.
 
 mod compatible;
-mod layers;
 mod report;
 mod step;
 
@@ -16,23 +15,19 @@ use quaver_sim::timing::{JobShape, timing};
 use serde::Serialize;
 
 use crate::args::{Global, one_of};
+use crate::commands::layers::{LAYERS, Layer};
 use crate::console;
 use crate::error::CliError;
 use crate::output::Output;
-use layers::Layer;
 use report::{Cost, DEFINITIONS, Definitions, HEADER};
 use step::Stepping;
 
-const EXAMPLES: &str = "\
+const METHOD: &str = "\
 Without stalls and waveforms the closed form answers, in microseconds; it is exact. With --step,
 --stalls, --vcd or --cycles the model is stepped clock by clock, with random operands.
+";
 
-LAYERS:
-  gemm:M,N,K                      D[M,N] = A[M,K] * B[K,N]
-  linear:BATCH,INPUTS,OUTPUTS     a row of A for each of the batch
-  conv:N,C,H,W,K,R,S,STRIDE,PAD   by im2col: N images of C x H x W, K filters of R x S
-  --layers FILE.csv               a SCALE-Sim topology of convolutions or of products
-
+const EXAMPLES: &str = "\
 EXAMPLES:
   quaver simulate --config large --m 1024 --n 1024 --k 1024
   quaver simulate --config default --layer conv:1,64,56,56,64,3,3,1,1 --dataflow is --json
@@ -63,7 +58,7 @@ fn dataflow(asked: Option<&'static str>, config: &CoreConfig) -> Result<&'static
 
 /// Arguments of `quaver simulate`.
 #[derive(Debug, Args)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = format!("{METHOD}\n{LAYERS}\n{EXAMPLES}"))]
 pub(crate) struct SimulateArgs {
     /// A core: a named configuration or a file of one; may be repeated to compare cores
     #[arg(long, value_name = "NAME|FILE.toml", default_value = "default")]

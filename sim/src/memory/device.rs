@@ -21,7 +21,7 @@ const P: usize = 3;
 struct Unit {
     stream: usize,
     clocks: u64,
-    /// Beats of the stream that have moved when its half of the buffer is free.
+    /// Beats of the stream that have moved when its place in the buffer is free.
     after: u64,
 }
 
@@ -124,8 +124,9 @@ impl MemoryDevice {
     /// Lists all units in the order of reading, and the beats of each.
     fn list(&mut self, config: &CoreConfig, plan: &Plan) {
         let [m_tiles, n_tiles, k_tiles] = plan.tiles;
+        let places = plan.places;
         let lanes = config.lanes() as u64;
-        // Ends of what was read into each buffer; what comes next but one follows it.
+        // Ends of what was read into each buffer.
         let mut ends: [Vec<u64>; 4] = Default::default();
         let mut count = [0; 4];
         // Of what stays in a buffer, the places of its units.
@@ -134,13 +135,14 @@ impl MemoryDevice {
         for n in 0..n_tiles {
             for m in 0..m_tiles {
                 if m == 0 && plan.shape.parameters > 0 {
-                    let unit = self.read(P, plan.clocks(plan.unit_p(n)), half(&ends[P]));
+                    let unit = self.read(P, plan.clocks(plan.unit_p(n)), room(&ends[P], places[P]));
                     self.moves(P, &mut count, plan.shape.parameters, unit);
                     ends[P].push(count[P]);
                 }
                 let rows = plan.part(0, m);
                 if plan.shape.init {
-                    let unit = self.read(C, plan.clocks(plan.unit_c(m, n)), half(&ends[C]));
+                    let unit =
+                        self.read(C, plan.clocks(plan.unit_c(m, n)), room(&ends[C], places[C]));
                     self.moves(C, &mut count, rows, unit);
                     ends[C].push(count[C]);
                 }
@@ -151,7 +153,8 @@ impl MemoryDevice {
                     let steps = plan.part(2, k).div_ceil(lanes);
                     let kept = &mut kept_b[k as usize];
                     if !plan.b_once || m == 0 {
-                        *kept = self.read(B, plan.clocks(plan.unit_b(n, k)), half(&ends[B]));
+                        *kept =
+                            self.read(B, plan.clocks(plan.unit_b(n, k)), room(&ends[B], places[B]));
                     }
                     let unit = *kept;
                     self.moves(B, &mut count, steps, unit);
@@ -161,7 +164,11 @@ impl MemoryDevice {
 
                     let kept = &mut kept_a[(m * k_tiles + k) as usize];
                     if !plan.a_once || n == 0 {
-                        let after = if plan.a_once { 0 } else { half(&ends[A]) };
+                        let after = if plan.a_once {
+                            0
+                        } else {
+                            room(&ends[A], places[A])
+                        };
                         *kept = self.read(A, plan.clocks(plan.unit_a(m, k)), after);
                     }
                     let unit = *kept;
@@ -195,7 +202,7 @@ impl MemoryDevice {
         });
     }
 
-    /// Begins to read the next unit, if the channel and its half of the buffer are free.
+    /// Begins to read the next unit, if the channel and its place in the buffer are free.
     fn begin_read(&mut self) {
         let Some(unit) = self.units.get(self.next) else {
             return;
@@ -219,12 +226,11 @@ impl MemoryDevice {
     }
 }
 
-/// The beats after which the half of a buffer is free that the next unit goes to.
-fn half(ends: &[u64]) -> u64 {
-    match ends {
-        [.., end, _] => *end,
-        _ => 0,
-    }
+/// The beats after which the place of a buffer is free that the next unit goes to.
+fn room(ends: &[u64], places: usize) -> u64 {
+    ends.len()
+        .checked_sub(places)
+        .map_or(0, |oldest| ends[oldest])
 }
 
 impl Device for MemoryDevice {

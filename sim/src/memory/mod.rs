@@ -1,7 +1,7 @@
 //! Memory off the chip: when the beats of a job can be there, and what that costs.
 //!
 //! The core's streams are fed from a memory through one channel that reads *units* in the order in
-//! which the core needs them, each into a half of a double buffer:
+//! which the core needs them, each into its place in a buffer:
 //!
 //! | unit | weight-stationary | output-stationary |
 //! |---|---|---|
@@ -11,9 +11,10 @@
 //! | P | scales and biases of an n tile | the same |
 //!
 //! A unit occupies the channel for its bytes over the bandwidth, rounded up to whole clocks; a
-//! latency later it is *resident*, and its beats may move. The next unit of the same operand but one may
-//! begin to be read when its last beat has moved. A buffer that holds all of A, or twice the columns
-//! of B that belong to an n tile, is read into once, and its units stay.
+//! latency later it is *resident*, and its beats may move. When its last beat has moved, its place is
+//! free for another unit. A buffer has 2 to 16 places, as many as it holds; those of C and of P have 2. A
+//! buffer that holds all of A, or twice the columns of B that belong to an n tile, is read into once, and
+//! its units stay.
 //!
 //! Results leave through a channel of their own, as AXI has one for writing, with the same bandwidth.
 
@@ -36,7 +37,7 @@ pub struct Memory {
     pub bandwidth: [u32; 2],
     /// Clocks from the end of a unit's transfer until it is resident.
     pub latency: u32,
-    /// Bytes of the double buffer of A, both halves.
+    /// Bytes of the buffer of A.
     pub buffer_a: u64,
     /// The same of B.
     pub buffer_b: u64,
@@ -55,7 +56,13 @@ struct Plan {
     tiles: [u64; 3],
     a_once: bool,
     b_once: bool,
+    /// Places of units in the buffers of A, B, C and P; of B where it is read once, of all its units
+    /// that belong to an n tile.
+    places: [usize; 4],
 }
+
+/// The most units that a buffer holds at once.
+const MOST_PLACES: usize = 16;
 
 impl Plan {
     fn new(config: &CoreConfig, shape: &JobShape, memory: &Memory) -> Result<Self, SimError> {
@@ -75,6 +82,7 @@ impl Plan {
             ],
             a_once: false,
             b_once: false,
+            places: [2; 4],
         };
         let [a, b] = [plan.unit_a(0, 0), plan.unit_b(0, 0)];
         let panel = plan.codes(1, shape.k * plan.part(1, 0));
@@ -93,6 +101,14 @@ impl Plan {
                     least: 2 * unit,
                 });
             }
+        }
+        let places = |unit: u64, bytes: u64| {
+            let whole = bytes.checked_div(unit).unwrap_or(2);
+            whole.clamp(2, MOST_PLACES as u64) as usize
+        };
+        plan.places[0] = places(a, memory.buffer_a);
+        if !plan.b_once {
+            plan.places[1] = places(b, memory.buffer_b);
         }
         Ok(plan)
     }

@@ -8,7 +8,7 @@
 use quaver_contract::config::Dataflow;
 use quaver_contract::{Accumulator, CoreConfig};
 
-use super::{Memory, Plan};
+use super::{MOST_PLACES, Memory, Plan};
 use crate::SimError;
 use crate::breakdown::Breakdown;
 use crate::timing::{FIRST_ROTATION, FIRST_TILE, JobShape, Latencies};
@@ -102,16 +102,19 @@ const DRAINED: usize = 3;
 const UNLOAD: usize = 5;
 /// The channel is free.
 const CHANNEL: usize = 6;
-/// The clocks from which the halves of a buffer may be filled, the older one first.
-const FREE_A: usize = 7;
-const FREE_B: usize = 9;
-const FREE_C: usize = 11;
-const FREE_P: usize = 13;
 /// When what is in the buffer of B is resident.
-const RESIDENT_B: usize = 15;
+const RESIDENT_B: usize = 7;
 /// The last B went from the loader to the array; output-stationary alone.
-const TAKEN: usize = 16;
-const FIELDS: usize = 17;
+const TAKEN: usize = 8;
+/// The clocks from which the places in the buffers of A, B, C and P may be filled, in the order of
+/// filling.
+const FREE: usize = 9;
+const FIELDS: usize = FREE + 4 * MOST_PLACES;
+
+const A: usize = 0;
+const B: usize = 1;
+const C: usize = 2;
+const P: usize = 3;
 
 /// Before everything.
 const ALWAYS: i64 = 0;
@@ -226,18 +229,21 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Reads a unit into the half of a buffer that is free first; the clock at which it is resident.
-    fn read(&self, clocks: &mut Clocks, free: Option<usize>, bytes: u64) -> i64 {
-        let free = free.map_or(ALWAYS, |field| clocks[field]);
+    /// Reads a unit into the place of a buffer that is free first, or into one of its own; the clock at
+    /// which it is resident.
+    fn read(&self, clocks: &mut Clocks, buffer: Option<usize>, bytes: u64) -> i64 {
+        let free = buffer.map_or(ALWAYS, |buffer| clocks[FREE + buffer * MOST_PLACES]);
         let end = clocks[CHANNEL].max(free) + self.plan.clocks(bytes) as i64;
         clocks[CHANNEL] = end;
         end + i64::from(self.plan.memory.latency)
     }
 
-    /// A half of a buffer may be filled again from that clock.
-    fn release(clocks: &mut Clocks, free: usize, clock: i64) {
-        clocks[free] = clocks[free + 1];
-        clocks[free + 1] = clock;
+    /// The oldest place of a buffer may be filled again from that clock.
+    fn release(&self, clocks: &mut Clocks, buffer: usize, clock: i64) {
+        let places = self.plan.places[buffer];
+        let free = &mut clocks[FREE + buffer * MOST_PLACES..][..places];
+        free.copy_within(1.., 0);
+        free[places - 1] = clock;
     }
 
     /// All terms of one tile of results.
@@ -252,17 +258,17 @@ impl<'a> Walk<'a> {
         };
         let resident_p = match parameters {
             0 => ALWAYS,
-            _ => self.read(clocks, Some(FREE_P), plan.unit_p(n)),
+            _ => self.read(clocks, Some(P), plan.unit_p(n)),
         };
         let resident_c = match self.init {
             false => ALWAYS,
-            true => self.read(clocks, Some(FREE_C), plan.unit_c(m, n)),
+            true => self.read(clocks, Some(C), plan.unit_c(m, n)),
         };
         let free = clocks[DRAINED + 1] + 2;
         clocks[PREPARED] = (clocks[PREPARED] + 1).max(free);
         if self.preload {
             clocks[PREPARED] = clocks[PREPARED].max(resident_c) + last;
-            Self::release(clocks, FREE_C, clocks[PREPARED] + 1);
+            self.release(clocks, C, clocks[PREPARED] + 1);
         }
         let computed = match self.output_stationary {
             false => self.k_tiles(tile, clocks, breakdown),
@@ -273,12 +279,12 @@ impl<'a> Walk<'a> {
         if parameters > 0 {
             let first = (before + 2 + self.core.drain).max(resident_p);
             ready = first + parameters;
-            Self::release(clocks, FREE_P, ready);
+            self.release(clocks, P, ready);
         }
         let mut first = computed.max(ready);
         if self.init && !self.preload {
             first = first.max(resident_c);
-            Self::release(clocks, FREE_C, first + last + 1);
+            self.release(clocks, C, first + last + 1);
         }
         clocks[DRAINED + 1] = before;
         clocks[DRAINED] = first + last;
@@ -307,10 +313,10 @@ impl<'a> Walk<'a> {
         let (mut resident_a, mut resident_b) = (ALWAYS, ALWAYS);
         if terms > 0 && (!plan.b_once || m == 0) {
             // The columns of the n tile before the last may be replaced as a whole.
-            resident_b = self.read(clocks, Some(FREE_B), plan.unit_b(n, k));
+            resident_b = self.read(clocks, Some(B), plan.unit_b(n, k));
         }
         if terms > 0 && (!plan.a_once || n == 0) {
-            let free = (!plan.a_once).then_some(FREE_A);
+            let free = (!plan.a_once).then_some(A);
             resident_a = self.read(clocks, free, plan.unit_a(m, k));
         }
         let first_b = (clocks[SWAP] + core.load - core.rows).max(resident_b);
@@ -337,12 +343,12 @@ impl<'a> Walk<'a> {
             return;
         }
         if !plan.a_once {
-            Self::release(clocks, FREE_A, clocks[END] + 1);
+            self.release(clocks, A, clocks[END] + 1);
         }
         let beats = terms.div_ceil(core.lanes as u64) as i64;
         let last_of_columns = m == plan.tiles[0] - 1 && k == plan.tiles[2] - 1;
         if !plan.b_once || last_of_columns {
-            Self::release(clocks, FREE_B, first_b + beats);
+            self.release(clocks, B, first_b + beats);
         }
     }
 
@@ -355,10 +361,10 @@ impl<'a> Walk<'a> {
         let has_beats = plan.shape.k > 0;
         let mut resident_a = ALWAYS;
         if has_beats && m == 0 {
-            clocks[RESIDENT_B] = self.read(clocks, Some(FREE_B), plan.unit_b(n, 0));
+            clocks[RESIDENT_B] = self.read(clocks, Some(B), plan.unit_b(n, 0));
         }
         if has_beats && (!plan.a_once || n == 0) {
-            let free = (!plan.a_once).then_some(FREE_A);
+            let free = (!plan.a_once).then_some(A);
             resident_a = self.read(clocks, free, plan.unit_a(m, 0));
         }
         let end = clocks[END] + slots;
@@ -393,7 +399,7 @@ impl<'a> Walk<'a> {
         clocks[TAKEN] = if steps == 1 { step } else { clocks[END] };
         clocks[UNLOAD] = (clocks[END] + slots).max(clocks[UNLOAD] + chain);
         if has_beats && !plan.a_once {
-            Self::release(clocks, FREE_A, clocks[END] + used);
+            self.release(clocks, A, clocks[END] + used);
         }
         if has_beats && m == plan.tiles[0] - 1 {
             // Each later B is taken when the one before has gone.
@@ -402,7 +408,7 @@ impl<'a> Walk<'a> {
                 2 => step,
                 _ => clocks[END] - slots,
             };
-            Self::release(clocks, FREE_B, last_b + 1);
+            self.release(clocks, B, last_b + 1);
         }
         clocks[UNLOAD] + 1 + chain + core.cols
     }

@@ -6,7 +6,7 @@ use quaver_sim::scalesim::{Dataflow, Layer as Fold, Report as Counts};
 use serde::Serialize;
 
 use super::SimulateArgs;
-use super::layers::Layer;
+use crate::commands::layers::Layer;
 use crate::console;
 use crate::error::CliError;
 

@@ -5,7 +5,7 @@ use quaver_sim::Breakdown;
 use quaver_sim::timing::{Timing, Traffic};
 use serde::Serialize;
 
-use super::layers::Layer;
+use crate::commands::layers::Layer;
 
 /// What the array did in the clocks of a job: with `rows` they are its cycles.
 #[derive(Clone, Copy, Debug, Default, Serialize)]

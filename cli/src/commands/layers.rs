@@ -6,12 +6,21 @@ use crate::error::CliError;
 
 /// A product `D[M,N] = A[M,K] * B[K,N]` with a name.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Layer {
-    pub(super) name: String,
-    pub(super) m: u64,
-    pub(super) n: u64,
-    pub(super) k: u64,
+pub(crate) struct Layer {
+    pub(crate) name: String,
+    pub(crate) m: u64,
+    pub(crate) n: u64,
+    pub(crate) k: u64,
 }
+
+/// What `--layer` and `--layers` take, for a command's help.
+pub(crate) const LAYERS: &str = "\
+LAYERS:
+  gemm:M,N,K                      D[M,N] = A[M,K] * B[K,N]
+  linear:BATCH,INPUTS,OUTPUTS     a row of A for each of the batch
+  conv:N,C,H,W,K,R,S,STRIDE,PAD   by im2col: N images of C x H x W, K filters of R x S
+  --layers FILE.csv               a SCALE-Sim topology of convolutions or of products
+";
 
 const KINDS: &str = "gemm:M,N,K, linear:BATCH,INPUTS,OUTPUTS or conv:N,C,H,W,K,R,S,STRIDE,PAD";
 
@@ -19,7 +28,7 @@ const KINDS: &str = "gemm:M,N,K, linear:BATCH,INPUTS,OUTPUTS or conv:N,C,H,W,K,R
 const MAX_TERMS: u64 = 1 << 56;
 
 impl Layer {
-    pub(super) fn new(name: &str, [m, n, k]: [u64; 3]) -> Option<Self> {
+    pub(crate) fn new(name: &str, [m, n, k]: [u64; 3]) -> Option<Self> {
         let fits = |size: u64| size < 1 << 32;
         let terms = m.max(1).checked_mul(n.max(1))?.checked_mul(k.max(1))?;
         ([m, n, k].into_iter().all(fits) && terms <= MAX_TERMS).then(|| Self {
@@ -47,7 +56,7 @@ impl Layer {
     }
 
     /// The layer that `text` describes.
-    pub(super) fn parse(text: &str) -> Result<Self, CliError> {
+    pub(crate) fn parse(text: &str) -> Result<Self, CliError> {
         let read = || {
             let (kind, sizes) = text.split_once(':')?;
             let sizes = sizes.split(',').map(|size| size.trim().parse().ok());
@@ -65,7 +74,7 @@ impl Layer {
     /// The layers of a SCALE-Sim topology: a heading, then a line a layer, of convolutions (name,
     /// height, width, filter height, filter width, channels, filters, stride; padding is in the
     /// sizes) or of products (name, M, N, K).
-    pub(super) fn read(path: &Path) -> Result<Vec<Self>, CliError> {
+    pub(crate) fn read(path: &Path) -> Result<Vec<Self>, CliError> {
         let text = std::fs::read_to_string(path).map_err(CliError::read(path))?;
         let mut layers = Vec::new();
         for (index, line) in text.lines().enumerate().skip(1) {
