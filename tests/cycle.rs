@@ -3,8 +3,8 @@
 use std::time::Instant;
 
 use ndarray::Array2;
-use quaver_contract::{Conversion, CoreConfig, Engine as _, Formats};
-use quaver_cosim::{PerStream, RtlEngine, RtlOptions, Simulator, StallPattern};
+use quaver_contract::{Conversion, CoreConfig, Engine as _, Formats, csr};
+use quaver_cosim::{PerStream, Response, RtlEngine, RtlOptions, Simulator, StallPattern};
 use quaver_golden::Golden;
 use quaver_sim::CycleEngine;
 use quaver_sim::timing::{JobShape, timing};
@@ -76,6 +76,68 @@ fn random_jobs_on_every_named_core_vs_rtl_and_golden() {
     }
     assert_eq!(compared, jobs * configs.len());
     assert!(compared > 0);
+}
+
+/// What disturbs a job of the model, at a random clock under random stalls. The RTL's own are in
+/// `quaver verify`'s suite `protocol`.
+#[test]
+fn disturbed_jobs_on_every_named_core_vs_golden() {
+    let configs = CoreConfig::named(&Formats::default()).expect("the named ones are legal");
+    assert!(!configs.is_empty());
+    let jobs = match tier() {
+        Tier::Quick => 30,
+        Tier::Exhaustive => 300,
+        Tier::Extensive => 3_000,
+    };
+    let (m, status) = (csr::offset("M"), csr::offset("STATUS"));
+    let mut counts = [0; 4];
+    for config in &configs {
+        let mut cycle = CycleEngine::new(config, StallPattern::None, 0).expect("a legal core");
+        let source = JobSource::new(config);
+        let mut coverage = Coverage::default();
+        let classes = source.declare(&mut coverage);
+        let mut random = Random::new(2, &config.name);
+        for index in 0..jobs {
+            let job = source.job(index, &mut random, &classes, &mut coverage);
+            cycle.set(&stalls(&mut random), random.bits64());
+            let job = job.job();
+            let what = format!("{} job {index}, seed 2", config.name);
+            let expected = Golden.run(&job).expect("the job is legal").values;
+            let mut run = cycle.begin(&job).expect("the job is legal");
+            let mut ended = false;
+            for _ in 0..random.below(300) {
+                ended = ended || run.step().expect("the job moves");
+            }
+            let event = if ended { 3 } else { random.below(3) };
+            match event {
+                0 => run.abort().expect("the core answers"),
+                1 => run.reset().expect("the core resets"),
+                2 => {
+                    let busy = run.read(status).expect("the bus answers").1 & 1 != 0;
+                    let answer = run.write(m, 7).expect("the bus answers");
+                    let values = run.finish().expect("the job ends").values;
+                    assert_eq!(values, expected, "{what}");
+                    // The job may have ended between the two.
+                    let flags = cycle.read(status).expect("the bus answers").1;
+                    let refused = flags & 1 << 2 != 0;
+                    assert_eq!(answer == Response::SlaveError, refused, "{what}");
+                    assert!(busy || !refused, "{what}");
+                    counts[event] += usize::from(refused);
+                }
+                _ => assert_eq!(
+                    run.finish().expect("the job ends").values,
+                    expected,
+                    "{what}"
+                ),
+            }
+            counts[event] += usize::from(event != 2);
+            // Whatever happened, the next job is right.
+            let values = cycle.run(&job).expect("the model runs it").values;
+            assert_eq!(values, expected, "{what}");
+        }
+    }
+    println!("abort, reset, refused write, nothing: {counts:?}");
+    assert!(counts.iter().all(|&count| count > configs.len()));
 }
 
 /// The closed form alone, without the model that it is derived from.

@@ -134,3 +134,36 @@ fn reals_of_all_magnitudes_are_read_back() {
         assert!(reals.contains(&value.to_bits()), "{value:e}");
     }
 }
+
+/// The reader of Surfer: what it shows of a waveform.
+#[test]
+fn waveform_is_read_by_a_viewers_library() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = record(folder.path(), "a.vcd", 3);
+    let mut wave = wellen::simple::read(&path).unwrap();
+    let pe = [
+        "quaver_odd",
+        "u_core",
+        "u_array",
+        "gen_row[1]",
+        "gen_col[2]",
+        "u_pe",
+    ];
+    let signal = |name| {
+        let hierarchy = wave.hierarchy();
+        let var = hierarchy.lookup_var(&pe, name);
+        hierarchy[var.unwrap_or_else(|| panic!("no {name}"))].signal_ref()
+    };
+    let (bits, value) = (signal("active_q"), signal("active_q_value"));
+    wave.load_signals(&[bits, value]);
+    let reals = wave.get_signal(value).unwrap().iter_changes();
+    let reals: Vec<f64> = reals
+        .map(|(_, value)| match value {
+            wellen::SignalValueRef::Real(real) => real,
+            other => panic!("{other:?} is no real"),
+        })
+        .collect();
+    assert_eq!(reals[..3], [0.0, 2.0, 0.0], "{reals:?}");
+    let changes = wave.get_signal(bits).unwrap().iter_changes().count();
+    assert_eq!(changes, reals.len());
+}

@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod convert;
+mod explore;
 mod formats;
 mod gemm;
 mod generate;

@@ -128,6 +128,31 @@ pub(super) const SIMULATE: &[Case] = &[
         "simulate --m 3 --n 3 --k 3 --scalesim 4x4 --step",
         &["--scalesim", "--step"],
     ),
+    ("explore", &["--layer"]),
+    (
+        "explore --layer gemm:9,9,9 --bandwidth 0",
+        &["--bandwidth 0", "1 to 1048576"],
+    ),
+    (
+        "explore --layer gemm:9,9,9 --buffer-a 1X",
+        &["--buffer-a 1X", "K, M or G"],
+    ),
+    (
+        "explore --layer gemm:99,9,99 --buffer-b 9 --config small",
+        &["--buffer-b 9 with configuration small", "at least"],
+    ),
+    (
+        "explore --layer gemm:9,9,9 --clock 0",
+        &["--clock 0", "MHz"],
+    ),
+    (
+        "explore --layer gemm:9,9,9 --energy none.toml",
+        &["none.toml"],
+    ),
+    (
+        "explore --layer gemm:9,9,9 --energy key.toml",
+        &["key.toml", "line"],
+    ),
     ("wavediff none.vcd none.vcd", &["none.vcd"]),
     ("wavediff a.npy a.npy", &["a.npy"]),
 ];
