@@ -47,12 +47,13 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "quaver-cosim",
             "quaver-verify",
             "quaver-bench",
+            "quaver-quant",
             "quaver-study",
         ],
     ),
     ("quaver-bench", &["quaver-contract", "quaver-fast"]),
-    ("quaver-study", &["quaver-contract", "quaver-fast"]),
     ("quaver-quant", &["quaver-contract", "quaver-fast"]),
+    ("quaver-study", &["quaver-contract", "quaver-fast"]),
     ("quaver-tests", &["quaver-contract", "quaver-cosim"]),
 ];
 

@@ -1,7 +1,25 @@
-//! The numbers of quantised models: what observers keep of activations, the scales that other systems
-//! derive from it, losses, and the search for the format and scale of least loss.
+//! Quantised models: an ONNX file in, its matrix products as jobs on any engine.
+//!
+//! - [`tensor`]: what flows between nodes;
+//! - [`onnx`]: the model file;
+//! - [`plan`]: what each layer's products are computed in;
+//! - [`graph`]: the interpreter, and what can watch it;
+//! - [`calibrate`]: what observers keep of activations;
+//! - [`scale`], [`loss`], [`search`]: the scales that other systems derive from it, losses, and the search
+//!   for the format and scale of least loss.
+
+#![deny(unsafe_code)]
 
 pub mod calibrate;
+pub mod error;
+pub mod graph;
 pub mod loss;
+pub mod onnx;
+pub mod plan;
 pub mod scale;
 pub mod search;
+pub mod tensor;
+
+pub use error::Error;
+pub use plan::Plan;
+pub use tensor::{ElementType, Tensor};
