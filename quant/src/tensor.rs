@@ -25,7 +25,7 @@ macro_rules! element_types {
                 match self { $(Self::$variant => $name),* }
             }
 
-            /// Bits of an element in a file; two of 4 bits share a byte, the first in the low half.
+            /// Bits of an element in a file; those of fewer than 8 share a byte, the first in the low bits.
             pub const fn bits(self) -> usize {
                 match self { $(Self::$variant => $bits),* }
             }
@@ -80,6 +80,10 @@ element_types! {
     Float4E2m1 = 23 "FLOAT4E2M1" 4 Some("e2m1fn");
     /// OCP MX's scales.
     Float8E8m0 = 24 "FLOAT8E8M0" 8 Some("e8m0fnu");
+    /// 0 to 3.
+    Uint2 = 25 "UINT2" 2 None;
+    /// -2 to 1.
+    Int2 = 26 "INT2" 2 None;
 }
 
 impl ElementType {
@@ -108,6 +112,8 @@ impl ElementType {
                 | Self::Uint64
                 | Self::Uint4
                 | Self::Int4
+                | Self::Uint2
+                | Self::Int2
         )
     }
 

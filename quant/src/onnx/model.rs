@@ -1,4 +1,8 @@
-//! What an ONNX file says: its messages as plain data (onnx.proto3 of ONNX 1.22).
+//! What an ONNX file says: its messages as plain data (onnx.proto of ONNX 1.22).
+//!
+//! Fields that nothing here reads (documentation, metadata, functions, devices, sparse tensors, ...) are
+//! kept as the file has them in `rest`, and written again. Documentation and metadata of tensors and
+//! attributes, and denotations of types, are dropped.
 
 use std::ops::{Deref, Range};
 use std::sync::Arc;
@@ -8,7 +12,7 @@ use memmap2::Mmap;
 use crate::ElementType;
 
 /// A model.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Model {
     /// Version of the file format.
     pub ir_version: i64,
@@ -18,10 +22,12 @@ pub struct Model {
     pub opsets: Vec<(String, i64)>,
     /// The graph.
     pub graph: Graph,
+    /// Fields of the message that are not read.
+    pub rest: Vec<u8>,
 }
 
 /// A graph: nodes in an order in which every input exists before its use.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Graph {
     /// Its name.
     pub name: String,
@@ -33,10 +39,12 @@ pub struct Graph {
     pub inputs: Vec<ValueInfo>,
     /// What a run returns.
     pub outputs: Vec<ValueInfo>,
+    /// Fields of the message that are not read, and constants of types that [`ElementType`] lacks.
+    pub rest: Vec<u8>,
 }
 
 /// One operation.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Node {
     /// Its name, which may be empty.
     pub name: String,
@@ -50,6 +58,8 @@ pub struct Node {
     pub outputs: Vec<String>,
     /// Its attributes by name.
     pub attributes: Vec<(String, Attribute)>,
+    /// Fields of the message that are not read.
+    pub rest: Vec<u8>,
 }
 
 impl Node {
@@ -69,7 +79,7 @@ impl Node {
 }
 
 /// The value of an attribute.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Attribute {
     /// One FP32 number.
     Float(f32),
@@ -87,10 +97,13 @@ pub enum Attribute {
     Ints(Vec<i64>),
     /// Texts.
     Strings(Vec<Vec<u8>>),
+    /// Any other kind, as the message in the file: lists of tensors or graphs, sparse tensors, types,
+    /// references to a function's attribute, and tensors of types that [`ElementType`] lacks.
+    Other(Vec<u8>),
 }
 
 /// A constant tensor as the file holds it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Initializer {
     /// Its name.
     pub name: String,
@@ -122,8 +135,14 @@ impl Deref for Bytes {
     }
 }
 
+impl PartialEq for Bytes {
+    fn eq(&self, other: &Self) -> bool {
+        **self == **other
+    }
+}
+
 /// Name, type and shape of an input or output.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ValueInfo {
     /// Its name.
     pub name: String,
@@ -131,6 +150,9 @@ pub struct ValueInfo {
     pub element: Option<ElementType>,
     /// Its lengths, where the file says how many there are.
     pub shape: Option<Vec<Dimension>>,
+    /// Fields of the message that are not read; with them a type that is no tensor's, or has elements
+    /// that [`ElementType`] lacks.
+    pub rest: Vec<u8>,
 }
 
 /// A length in a shape.
