@@ -20,7 +20,6 @@ impl Initializer {
             }
             ElementType::Double => Tensor::Float(
                 self.array(
-                    #[expect(clippy::cast_possible_truncation, reason = "rounds to nearest even")]
                     self.words()
                         .map(|word| f64::from_le_bytes(word) as f32)
                         .collect(),

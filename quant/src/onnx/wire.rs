@@ -191,7 +191,6 @@ impl<'f, 'p> Message<'f, 'p> {
     }
 
     /// An integer, of any width and sign: negative ones have their sign in 64 bits.
-    #[expect(clippy::cast_possible_wrap, reason = "two's complement")]
     pub(super) fn int(&self, field: &Field, name: &'static str) -> Result<i64, Error> {
         match field.value {
             Value::Varint(value) => Ok(value as i64),
