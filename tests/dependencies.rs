@@ -54,7 +54,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("quaver-bench", &["quaver-contract", "quaver-fast"]),
     ("quaver-quant", &["quaver-contract", "quaver-fast"]),
     ("quaver-study", &["quaver-contract", "quaver-fast"]),
-    ("quaver-tests", &["quaver-contract", "quaver-cosim"]),
+    (
+        "quaver-tests",
+        &["quaver-contract", "quaver-cosim", "quaver-verify"],
+    ),
 ];
 
 /// Of every member its dependencies inside the workspace, those of its tests apart.

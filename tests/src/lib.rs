@@ -1,6 +1,12 @@
 //! What the tests across crates share: the tier, the tools they need, and where they keep things.
 
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
+
+mod allocation;
+mod mutation;
+
+pub use allocation::{Counting, peak};
+pub use mutation::mutate;
 
 use std::collections::BTreeMap;
 use std::fs::File;

@@ -175,9 +175,8 @@ impl Measurement {
 
     /// Every array by `<module>/inputs/<i>`, `<module>/outputs/<i>` and `<module>/params/<name>/<i>`,
     /// as the npz has them.
-    pub fn arrays(&self) -> Vec<(String, &[f32])> {
-        let mut arrays = Vec::new();
-        for (name, node) in &self.nodes {
+    pub fn arrays(&self) -> impl Iterator<Item = (String, &[f32])> {
+        self.nodes.iter().flat_map(|(name, node)| {
             let outputs = node.outputs.as_deref().unwrap_or_default();
             let kinds = [
                 ("inputs".to_owned(), &node.inputs[..]),
@@ -185,12 +184,16 @@ impl Measurement {
             ];
             let params = node.params.iter();
             let params = params.map(|(key, lists)| (format!("params/{key}"), &lists[..]));
-            for (kind, lists) in kinds.into_iter().chain(params) {
-                for (i, list) in lists.iter().enumerate() {
-                    arrays.push((format!("{name}/{kind}/{i}"), &list[..]));
-                }
-            }
-        }
-        arrays
+            kinds
+                .into_iter()
+                .chain(params)
+                .flat_map(move |(kind, lists)| {
+                    let key = move |i: usize| format!("{name}/{kind}/{i}");
+                    lists
+                        .iter()
+                        .enumerate()
+                        .map(move |(i, list)| (key(i), &list[..]))
+                })
+        })
     }
 }
