@@ -10,8 +10,8 @@ use quaver_contract::{
 use quaver_cosim::Cache;
 
 use crate::commands::{
-    accumulators, bench, configs, convert, explore, formats, gemm, generate, profiles, simulate,
-    verify, wavediff,
+    accumulators, bench, configs, convert, explore, formats, gemm, generate, model, profiles,
+    simulate, verify, wavediff,
 };
 use crate::error::CliError;
 
@@ -106,6 +106,8 @@ pub(crate) enum Command {
     Wavediff(wavediff::WavediffArgs),
     /// Shows how far each accumulator is from the exact sum
     Accumulators(accumulators::AccumulatorsArgs),
+    /// Shows what an ONNX model has: inputs, operators, tensors
+    Model(model::ModelArgs),
     /// Measures the fast engine beside numpy and ml_dtypes
     Bench(bench::BenchArgs),
 }
@@ -214,6 +216,7 @@ pub(crate) fn run(cli: &Cli) -> Result<bool, CliError> {
         Command::Verify(args) => verify::run(args, global),
         Command::Simulate(args) => simulate::run(args, global).map(|()| true),
         Command::Explore(args) => explore::run(args, global).map(|()| true),
+        Command::Model(args) => model::run(args).map(|()| true),
         Command::Wavediff(args) => wavediff::run(args),
         Command::Accumulators(args) => accumulators::run(args, global).map(|()| true),
         Command::Bench(args) => bench::run(args).map(|()| true),

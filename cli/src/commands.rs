@@ -9,6 +9,7 @@ pub(crate) mod formats;
 pub(crate) mod gemm;
 pub(crate) mod generate;
 pub(crate) mod layers;
+pub(crate) mod model;
 pub(crate) mod profiles;
 pub(crate) mod simulate;
 pub(crate) mod verify;

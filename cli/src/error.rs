@@ -47,6 +47,14 @@ pub(crate) enum CliError {
         /// What is wrong with it.
         message: String,
     },
+    /// A file that is no model.
+    #[error("{}: {source}", path.display())]
+    Model {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it, and where.
+        source: quaver_quant::Error,
+    },
     /// An array of another kind, rank or shape than the option takes.
     #[error("{}: {what} {found} is not allowed ({allowed})", path.display())]
     Array {
@@ -102,6 +110,15 @@ impl CliError {
     pub(crate) fn write(path: &Path) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.to_owned();
         move |source| Self::Write { path, source }
+    }
+
+    /// The error of reading a model's file, for `map_err`.
+    pub(crate) fn model(path: &Path) -> impl FnOnce(quaver_quant::Error) -> Self {
+        let path = path.to_owned();
+        move |error| match error {
+            quaver_quant::Error::File { path, source } => Self::Read { path, source },
+            source => Self::Model { path, source },
+        }
     }
 
     /// An [`CliError::Array`].

@@ -3,6 +3,8 @@
 //! Arrays are read in C or Fortran order and either byte order, and written in C order. What a
 //! header promises is believed only as far as the file holds it: memory follows the data.
 
+#[cfg(test)]
+mod damaged;
 mod dtype;
 mod header;
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use quaver_quant::onnx::{self, Attribute, Graph};
+use quaver_quant::onnx;
 use quaver_tests::python;
 
 use crate::{damaged, hold};
@@ -30,18 +30,6 @@ const MODELS: &[&str] = &[
     "pytorch-operator/test_operator_addmm",
 ];
 
-/// Calls `each` with every tensor.
-fn tensors(graph: &Graph, each: &mut dyn FnMut(&onnx::Initializer)) {
-    graph.initializers.iter().for_each(&mut *each);
-    for (_, attribute) in graph.nodes.iter().flat_map(|node| &node.attributes) {
-        match attribute {
-            Attribute::Tensor(tensor) => each(tensor),
-            Attribute::Graph(graph) => tensors(graph, each),
-            _ => {}
-        }
-    }
-}
-
 /// Reads a model and its tensors. What is a model is written, and is then the same model.
 fn read(bytes: &[u8]) -> bool {
     let model = match onnx::parse(bytes, None) {
@@ -58,12 +46,12 @@ fn read(bytes: &[u8]) -> bool {
             return false;
         }
     };
-    tensors(&model.graph, &mut |tensor| {
+    for tensor in model.graph.tensors() {
         // Only what the tensors of this project have no room for is refused.
         if let Err(error) = tensor.tensor() {
             assert!(error.to_string().contains("up to 2^63 - 1"), "{error}");
         }
-    });
+    }
     let mut written = Vec::new();
     onnx::write_to(&model, &mut written).unwrap();
     drop(model);

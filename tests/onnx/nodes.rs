@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use quaver_quant::onnx::{self, Attribute, Graph, Initializer, Storage};
+use quaver_quant::onnx::{self, Storage};
 
 use crate::{backend_tests, run, script};
 
@@ -13,19 +13,6 @@ const FOLDERS: [(&str, usize); 4] = [
     ("pytorch-converted", 82),
     ("pytorch-operator", 35),
 ];
-
-/// Calls `each` with every tensor of a graph and of the graphs in it.
-pub(crate) fn tensors<'g>(graph: &'g Graph, each: &mut dyn FnMut(&'g Initializer)) {
-    graph.initializers.iter().for_each(&mut *each);
-    let attributes = graph.nodes.iter().flat_map(|node| &node.attributes);
-    for (_, attribute) in attributes {
-        match attribute {
-            Attribute::Tensor(tensor) => each(tensor),
-            Attribute::Graph(graph) => tensors(graph, each),
-            _ => {}
-        }
-    }
-}
 
 #[test]
 fn models_of_backend_tests_vs_onnx() {
@@ -51,13 +38,13 @@ fn check(originals: &Path, count: usize) {
         assert_eq!(model, again, "{name}");
         let from_memory = onnx::parse(&std::fs::read(&original).unwrap(), Some(&folder));
         assert_eq!(model, from_memory.unwrap(), "{name}");
-        tensors(&model.graph, &mut |tensor| {
+        for tensor in model.graph.tensors() {
             let found = tensor
                 .tensor()
                 .unwrap_or_else(|error| panic!("{name}: {error}"));
             assert_eq!(found.shape(), tensor.shape, "{name}");
             decoded += 1;
-        });
+        }
         models += 1;
     }
     println!(

@@ -3,7 +3,7 @@
 mod cases;
 
 use crate::support::{Sandbox, npy_header};
-use cases::{BLOCKS, CONVERT, FORMATS, GEMM, GENERATE, SIMULATE, USAGE, VERIFY};
+use cases::{BLOCKS, CONVERT, FORMATS, GEMM, GENERATE, MODEL, SIMULATE, USAGE, VERIFY};
 
 fn malformed() -> Vec<(&'static str, Vec<u8>, &'static str)> {
     let header = |text: &str| npy_header(text);
@@ -104,6 +104,12 @@ fn sandbox() -> Sandbox {
         exponent_bits = 3\nfraction_bits = 2\nbias = 3\nspecials = \"none\"\n",
     );
     std::fs::create_dir(sandbox.path("blocked")).unwrap();
+    sandbox.write("cut.onnx", b"\x3a\x05\x12\x01a");
+    // A graph with a tensor of FLOAT [1] in the file none.bin.
+    sandbox.write(
+        "beside.onnx",
+        b"\x3a\x1e\x2a\x1c\x08\x01\x10\x01\x70\x01\x6a\x14\x0a\x08location\x12\x08none.bin",
+    );
     sandbox.write("blocked/rtl", "a file where a folder should be");
     sandbox.write(
         "rows.toml",
@@ -139,9 +145,11 @@ fn refused(sandbox: &Sandbox, arguments: &str, named: &[&str]) {
 fn bad_arguments_and_files_are_named() {
     let sandbox = sandbox();
     let mut cases = 0;
-    for (arguments, named) in [USAGE, FORMATS, BLOCKS, SIMULATE, CONVERT, GENERATE, VERIFY]
-        .into_iter()
-        .flatten()
+    for (arguments, named) in [
+        USAGE, FORMATS, BLOCKS, SIMULATE, MODEL, CONVERT, GENERATE, VERIFY,
+    ]
+    .into_iter()
+    .flatten()
     {
         refused(&sandbox, arguments, named);
         cases += 1;

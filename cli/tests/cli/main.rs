@@ -6,6 +6,7 @@ mod explore;
 mod formats;
 mod gemm;
 mod generate;
+mod model;
 mod onnx;
 mod processes;
 mod rtl;

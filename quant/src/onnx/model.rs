@@ -43,6 +43,37 @@ pub struct Graph {
     pub rest: Vec<u8>,
 }
 
+impl Graph {
+    /// This graph and those in attributes of its nodes, at any depth.
+    pub fn graphs(&self) -> Vec<&Self> {
+        let mut graphs = vec![self];
+        let mut next = 0;
+        while let Some(&graph) = graphs.get(next) {
+            let attributes = graph.nodes.iter().flat_map(|node| &node.attributes);
+            graphs.extend(attributes.filter_map(|(_, attribute)| match attribute {
+                Attribute::Graph(graph) => Some(graph),
+                _ => None,
+            }));
+            next += 1;
+        }
+        graphs
+    }
+
+    /// Every tensor of its [`Graph::graphs`]: initializers, and attributes.
+    pub fn tensors(&self) -> Vec<&Initializer> {
+        let mut tensors = Vec::new();
+        for graph in self.graphs() {
+            tensors.extend(&graph.initializers);
+            let attributes = graph.nodes.iter().flat_map(|node| &node.attributes);
+            tensors.extend(attributes.filter_map(|(_, attribute)| match attribute {
+                Attribute::Tensor(tensor) => Some(tensor),
+                _ => None,
+            }));
+        }
+        tensors
+    }
+}
+
 /// One operation.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Node {

@@ -157,6 +157,36 @@ pub(super) const SIMULATE: &[Case] = &[
     ("wavediff a.npy a.npy", &["a.npy"]),
 ];
 
+/// Models.
+pub(super) const MODEL: &[Case] = &[
+    ("model", &["<FILE.onnx>", "quaver model --help"]),
+    (
+        "model none.onnx",
+        &["cannot read none.onnx", "No such file"],
+    ),
+    ("model .", &["cannot read .", "directory"]),
+    (
+        "model /dev/zero",
+        &["cannot read /dev/zero", "not a regular file"],
+    ),
+    (
+        "model a.npy",
+        &["a.npy: byte 0: model: field 1250 has wire type 3"],
+    ),
+    (
+        "model cut.onnx",
+        &["cut.onnx: byte 1: model: 5 bytes where the message has 3 left"],
+    ),
+    (
+        "model beside.onnx",
+        &[
+            "beside.onnx: byte",
+            "graph.initializer[0].external_data",
+            "none.bin",
+        ],
+    ),
+];
+
 /// Conversions.
 pub(super) const CONVERT: &[Case] = &[
     (
