@@ -6,7 +6,6 @@
 #[cfg(test)]
 mod damaged;
 mod dtype;
-mod header;
 
 use std::fs::File;
 use std::io::{BufReader, Read, Write};
@@ -15,6 +14,7 @@ use std::path::Path;
 use ndarray::{ArrayD, ArrayViewD, IxDyn, ShapeBuilder as _};
 use ndarray_npy::npy::header::{Header, Layout};
 use quaver_contract::Format;
+use quaver_quant::npz::header;
 
 use crate::error::CliError;
 pub(crate) use dtype::{Dtype, Word};

@@ -36,6 +36,14 @@ pub enum Error {
         /// What is wrong.
         message: String,
     },
+    /// Bytes that are no archive of arrays.
+    #[error("{place}: {message}")]
+    Npz {
+        /// `archive`, or the array as `array x`.
+        place: String,
+        /// What is wrong.
+        message: String,
+    },
     /// A node that cannot be run.
     #[error("node {node} ({operator}): {message}")]
     Node {

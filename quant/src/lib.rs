@@ -2,6 +2,7 @@
 //!
 //! - [`tensor`]: what flows between nodes;
 //! - [`onnx`]: the model file;
+//! - [`npz`]: files of arrays, which a model is given and returns;
 //! - [`plan`]: what each layer's products are computed in;
 //! - [`graph`]: the interpreter, and what can watch it;
 //! - [`calibrate`]: what observers keep of activations;
@@ -12,8 +13,10 @@
 
 pub mod calibrate;
 pub mod error;
+mod files;
 pub mod graph;
 pub mod loss;
+pub mod npz;
 pub mod onnx;
 pub mod plan;
 pub mod scale;

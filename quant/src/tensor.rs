@@ -158,4 +158,17 @@ impl Tensor {
             Self::Codes(_, codes) => codes.shape(),
         }
     }
+    /// The same elements with the order of axes turned round, in C order.
+    pub fn reversed_axes(self) -> Self {
+        fn reversed<T: Clone>(elements: ArrayD<T>) -> ArrayD<T> {
+            let elements = elements.reversed_axes();
+            elements.as_standard_layout().into_owned()
+        }
+        match self {
+            Self::Float(values) => Self::Float(reversed(values)),
+            Self::Int(element, values) => Self::Int(element, reversed(values)),
+            Self::Bool(values) => Self::Bool(reversed(values)),
+            Self::Codes(element, codes) => Self::Codes(element, reversed(codes)),
+        }
+    }
 }

@@ -3,6 +3,7 @@
 
 mod corpus;
 mod measurement;
+mod npz;
 mod onnx;
 
 use std::time::{Duration, Instant};

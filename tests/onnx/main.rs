@@ -1,5 +1,7 @@
-//! ONNX models: what the reader and the writer make of real ones, beside PyPI onnx.
+//! ONNX models and archives of arrays: what readers and writers make of real ones, beside PyPI onnx
+//! and numpy.
 
+mod arrays;
 mod external;
 mod nodes;
 mod tensors;

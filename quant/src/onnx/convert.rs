@@ -37,15 +37,16 @@ impl Initializer {
                     };
                     integer.ok_or_else(|| Error::illegal(&self.name, bits, "up to 2^63 - 1"))
                 };
-                let integers: Result<_, Error> = self.bits().map(integer).collect();
-                Tensor::Int(element, self.array(integers?)?)
+                let mut integers = Vec::with_capacity(self.held());
+                for bits in self.bits() {
+                    integers.push(integer(bits)?);
+                }
+                Tensor::Int(element, self.array(integers)?)
             }
             _ => {
-                #[expect(
-                    clippy::cast_possible_truncation,
-                    reason = "codes have 16 bits at most"
-                )]
-                let codes = self.bits().map(|bits| bits as u16).collect();
+                // Codes have 16 bits at most.
+                let mut codes = Vec::with_capacity(self.held());
+                codes.extend(self.bits().map(|bits| bits as u16));
                 Tensor::Codes(element, self.array(codes)?)
             }
         })
@@ -96,6 +97,12 @@ impl Initializer {
             true => 0,
             false => self.shape.iter().product(),
         }
+    }
+
+    /// Most elements that its bytes hold.
+    fn held(&self) -> usize {
+        self.elements()
+            .min(8 * self.bytes.len() / self.element.bits())
     }
 
     fn array<T>(&self, elements: Vec<T>) -> Result<ArrayD<T>, Error> {

@@ -2,7 +2,7 @@
 
 mod convert;
 mod encode;
-mod file;
+mod external;
 mod model;
 mod read;
 mod tensors;

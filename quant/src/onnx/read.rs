@@ -10,11 +10,12 @@ use std::sync::Arc;
 
 use memmap2::Mmap;
 
-use super::file::{self, Externals};
+use super::external::Externals;
 use super::tensors;
 use super::wire::{Field, Message, Place, Value};
 use super::{Attribute, Bytes, Dimension, Graph, Initializer, Model, Node, ValueInfo};
 use crate::Error;
+use crate::files;
 
 /// Graphs within graphs: as protobuf's own limit of 100 messages allows.
 const DEPTH_MAX: usize = 33;
@@ -43,7 +44,7 @@ impl Source<'_> {
 /// [`Error::File`] if there is no such regular file or it cannot be read; [`Error::Onnx`] as
 /// [`parse`].
 pub fn read(path: &Path) -> Result<Model, Error> {
-    let map = file::map(path).map_err(|source| Error::File {
+    let map = files::map(path).map_err(|source| Error::File {
         path: path.to_owned(),
         source,
     })?;

@@ -1,12 +1,13 @@
 //! Writing a model, and its tensors' elements beside it where they are too many.
 
 use std::ffi::OsString;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write};
 use std::path::Path;
 
 use super::encode::{self, Message};
 use super::{Initializer, Model};
 use crate::Error;
+use crate::files::persist;
 
 /// Longest message of protocol buffers.
 const MESSAGE_BYTES_MAX: usize = i32::MAX as usize;
@@ -108,42 +109,6 @@ fn append(writer: &mut dyn Write, at: &mut u64, tensor: &Initializer) -> io::Res
     writer.write_all(&tensor.bytes)?;
     *at += padding + tensor.bytes.len() as u64;
     Ok(())
-}
-
-/// Fills a file under a temporary name, and renames it when it is whole.
-fn persist(
-    path: &Path,
-    fill: &mut dyn FnMut(&mut dyn Write) -> io::Result<()>,
-) -> Result<(), Error> {
-    let fail = |source| Error::File {
-        path: path.to_owned(),
-        source,
-    };
-    let folder = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    let file = builder().tempfile_in(folder).map_err(fail)?;
-    let mut writer = BufWriter::new(file);
-    fill(&mut writer).map_err(fail)?;
-    let file = writer
-        .into_inner()
-        .map_err(|error| fail(error.into_error()))?;
-    file.persist(path).map_err(|error| fail(error.error))?;
-    Ok(())
-}
-
-/// Names and permissions of temporary files: those of any file that a user makes.
-fn builder() -> tempfile::Builder<'static, 'static> {
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".quaver-");
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt as _;
-        // The process's umask still applies.
-        builder.permissions(std::fs::Permissions::from_mode(0o666));
-    }
-    builder
 }
 
 #[cfg(test)]

@@ -16,20 +16,21 @@ const MAX_DEPTH: usize = 8;
 const MAX_RANK: usize = 64;
 
 /// What a header says.
-pub(crate) struct Shape {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shape {
     /// Element type as the file calls it.
-    pub(crate) descriptor: String,
+    pub descriptor: String,
     /// Whether the first index runs fastest.
-    pub(crate) fortran: bool,
+    pub fortran: bool,
     /// Number of elements along each axis.
-    pub(crate) lengths: Vec<usize>,
+    pub lengths: Vec<usize>,
 }
 
 /// Reads a header.
 ///
 /// # Errors
 /// What is wrong, in words.
-pub(crate) fn read(reader: &mut impl Read) -> Result<Shape, String> {
+pub fn read(reader: &mut impl Read) -> Result<Shape, String> {
     // Magic string, version, and the first half of the longest length field.
     let mut bytes = vec![0; 10];
     read_exact(reader, &mut bytes)?;

@@ -1,30 +1,13 @@
-//! Files that a model is read from, mapped into memory.
-#![allow(unsafe_code)]
+//! Files of tensors beside a model.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{Error, ErrorKind};
+use std::io::Error;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use memmap2::Mmap;
 
-/// Maps a regular file. Whoever truncates it while it is mapped ends the process, as with every
-/// program that maps files; replacing it by a rename does no harm.
-pub(super) fn map(path: &Path) -> Result<Arc<Mmap>, Error> {
-    // Asked before opening: to open a pipe without a writer would wait for one.
-    let metadata = std::fs::metadata(path)?;
-    if metadata.is_dir() {
-        return Err(ErrorKind::IsADirectory.into());
-    }
-    if !metadata.is_file() {
-        return Err(Error::new(ErrorKind::InvalidInput, "not a regular file"));
-    }
-    let file = File::open(path)?;
-    // SAFETY: the bytes are only read, and every access is within the length that was mapped.
-    let map = unsafe { Mmap::map(&file)? };
-    Ok(Arc::new(map))
-}
+use crate::files::map;
 
 /// Files of tensors beside a model.
 #[derive(Debug, Default)]
