@@ -118,6 +118,19 @@ fn written_arrays_vs_numpy() {
     for (name, _, expected) in &rows {
         assert!(found[name].starts_with(expected), "{name}: {}", found[name]);
     }
+    // Names as models have them.
+    for name in ["/layer.0/MatMul_output_0", "a/../b:0", "größe/x"] {
+        let mut bytes = Vec::new();
+        npz::write_to(&mut bytes, [(name, &rows[0].1)]).unwrap();
+        assert_eq!(npz::parse(&bytes).unwrap()[name], rows[0].1);
+        std::fs::write(&path, bytes).unwrap();
+        let mut command = Command::new(python());
+        let report = run(command.args(["-c", READ]).arg(&path));
+        assert!(report.starts_with(&format!("{name} <f4 3.2 ")), "{report}");
+    }
+    let refused = npz::write_to(&mut Vec::new(), [("/größe", &rows[0].1)]);
+    assert!(refused.unwrap_err().to_string().contains("beyond ASCII"));
+    npz::write(&path, rows.iter().map(|(name, tensor, _)| (*name, tensor))).unwrap();
     let mut again = Vec::new();
     let arrays = rows.iter().map(|(name, tensor, _)| (*name, tensor));
     npz::write_to(&mut again, arrays).unwrap();
@@ -181,6 +194,8 @@ const WRONG: &[(&str, &str)] = &[
         "with_header(path, '(' + '(' * 5000)",
         "array \"x\": header nests deeper",
     ),
+    ("twice(path)", "array \"x\": is there twice"),
+    ("np.savez(path, x=np.zeros(1)); cut(path)", "archive: "),
 ];
 
 #[test]
@@ -193,6 +208,17 @@ def with_header(path, shape, data=b''):
     header = b'\\x93NUMPY\\x01\\x00' + struct.pack('<H', len(text)) + text
     with zipfile.ZipFile(path, 'w') as archive:
         archive.writestr('x.npy', header + data)
+def twice(path):
+    with_header(path, '()', b'1234')
+    with zipfile.ZipFile(path) as archive:
+        array = archive.read('x.npy')
+    with zipfile.ZipFile(path, 'a') as archive:
+        archive.writestr('x.npy', array)
+def cut(path):
+    # The end says that there are two arrays.
+    data = bytearray(open(path, 'rb').read())
+    data[-12] = data[-14] = 2
+    open(path, 'wb').write(data)
 ";
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("x.npz");

@@ -7,13 +7,14 @@
 pub mod header;
 
 use std::collections::BTreeMap;
-use std::io::{Cursor, Read, Write};
+use std::io::{Read, Write};
 use std::path::Path;
 
+use flate2::bufread::DeflateDecoder;
 use ndarray_npy::npy::header::{Header, Layout};
 use py_literal::Value;
-use zip::write::SimpleFileOptions;
-use zip::{CompressionMethod, ZipArchive, ZipWriter};
+use rawzip::path::{EntryPath, ZipFilePath};
+use rawzip::{CompressionMethod, ZipArchive, ZipArchiveWriter};
 
 use crate::files;
 use crate::onnx::{Bytes, Initializer};
@@ -65,24 +66,60 @@ pub fn read(path: &Path) -> Result<BTreeMap<String, Tensor>, Error> {
 /// another type than numbers and truth values, or too large for their file; [`Error::Illegal`] for
 /// an integer beyond 2^63 - 1.
 pub fn parse(bytes: &[u8]) -> Result<BTreeMap<String, Tensor>, Error> {
-    let mut archive =
-        ZipArchive::new(Cursor::new(bytes)).map_err(|error| wrong("archive", error))?;
+    let damaged = |error: rawzip::Error| wrong("archive", error);
+    let archive = ZipArchive::from_slice(bytes).map_err(damaged)?;
     let mut left = UNPACKED.0 + UNPACKED.1 * bytes.len() as u64;
     let mut arrays = BTreeMap::new();
-    for index in 0..archive.len() {
-        let name = archive.name_for_index(index).unwrap_or_default().to_owned();
-        let place = |name: &str| format!("array {name:?}");
-        let mut entry = archive
-            .by_index(index)
-            .map_err(|error| wrong(place(&name), error))?;
-        let Some(name) = name.strip_suffix(".npy") else {
-            return Err(wrong(place(&name), "the name of an array ends in .npy"));
+    let mut entries = archive.entries();
+    while let Some(record) = entries.next_entry().map_err(damaged)? {
+        let path = record.file_path();
+        let Ok(path) = str::from_utf8(path.as_ref()) else {
+            let text = format!("name of array {} is not UTF-8", arrays.len());
+            return Err(wrong("archive", text));
         };
-        let tensor = array(&mut entry, name, &mut left).map_err(|error| match error {
-            ArrayError::Words(message) => wrong(place(name), message),
+        let name = path.strip_suffix(".npy");
+        let place = format!("array {:?}", name.unwrap_or(path));
+        let Some(name) = name else {
+            return Err(wrong(place, "the name of an array ends in .npy"));
+        };
+        if record.flags().is_encrypted() {
+            return Err(wrong(place, "is encrypted"));
+        }
+        let entry = archive.get_entry(record.wayfinder());
+        let entry = entry.map_err(|error| wrong(&place, error))?;
+        let data = entry.data();
+        let reader: Box<dyn Read> = match record.compression_method() {
+            CompressionMethod::STORE => Box::new(entry.verifying_reader(data)),
+            CompressionMethod::DEFLATE => {
+                Box::new(entry.verifying_reader(DeflateDecoder::new(data)))
+            }
+            other => {
+                let text = format!("compression {other:?} is not allowed (stored, deflate)");
+                return Err(wrong(place, text));
+            }
+        };
+        let mut reader = reader.take(left);
+        let result = array(&mut reader, name);
+        left = reader.limit();
+        if left == 0 {
+            let (base, factor) = UNPACKED;
+            let text = format!(
+                "the archive unpacks to more than {base} bytes and {factor} for each of its own"
+            );
+            return Err(wrong(place, text));
+        }
+        let tensor = result.map_err(|error| match error {
+            ArrayError::Words(message) => wrong(&place, message),
             ArrayError::Tensor(error) => error,
         })?;
-        arrays.insert(name.to_owned(), tensor);
+        if arrays.insert(name.to_owned(), tensor).is_some() {
+            return Err(wrong(place, "is there twice"));
+        }
+    }
+    if arrays.len() as u64 != archive.entries_hint() {
+        let (found, expected) = (arrays.len(), archive.entries_hint());
+        let text = format!("{found} arrays where its end says {expected}");
+        return Err(wrong("archive", text));
     }
     Ok(arrays)
 }
@@ -99,7 +136,7 @@ impl From<String> for ArrayError {
     }
 }
 
-fn array(reader: &mut impl Read, name: &str, left: &mut u64) -> Result<Tensor, ArrayError> {
+fn array(reader: &mut impl Read, name: &str) -> Result<Tensor, ArrayError> {
     let shape = header::read(reader)?;
     let kind = shape.descriptor.trim_start_matches(['<', '>', '|', '=']);
     let Some(&(_, element)) = TYPES.iter().find(|(name, _)| *name == kind) else {
@@ -114,22 +151,10 @@ fn array(reader: &mut impl Read, name: &str, left: &mut u64) -> Result<Tensor, A
         return Err(format!("shape {:?} does not fit in memory", shape.lengths).into());
     };
     let unread = |error: std::io::Error| error.to_string();
-    // Bytes follow the data, up to what is left for the archive.
+    // Memory follows the data, not the header.
     let mut bytes = Vec::new();
-    let most = (length as u64).min(*left);
-    let held = reader
-        .by_ref()
-        .take(most)
-        .read_to_end(&mut bytes)
-        .map_err(unread)?;
-    if held as u64 == *left && held < length {
-        let (base, factor) = UNPACKED;
-        let text = format!(
-            "the archive unpacks to more than {base} bytes and {factor} for each of its own"
-        );
-        return Err(text.into());
-    }
-    *left -= held as u64;
+    let held = reader.by_ref().take(length as u64).read_to_end(&mut bytes);
+    let held = held.map_err(unread)?;
     let dims = format!("the {length} data bytes of shape {:?}", shape.lengths);
     if held < length {
         return Err(format!("truncated: the array holds {held} of {dims}").into());
@@ -174,30 +199,49 @@ pub fn write<'a>(
     })
 }
 
-/// Writes arrays as [`write`] to any writer. The same arrays give the same bytes.
+/// Writes arrays as [`write()`] to any writer. The same arrays give the same bytes.
 ///
 /// # Errors
-/// The writer's.
+/// The writer's, and one for a name that no archive can have.
 pub fn write_to<'a>(
     writer: &mut dyn Write,
     arrays: impl IntoIterator<Item = (&'a str, &'a Tensor)>,
 ) -> std::io::Result<()> {
-    let mut archive = ZipWriter::new_stream(writer);
+    let other = std::io::Error::other::<rawzip::Error>;
+    let mut archive = ZipArchiveWriter::new(writer);
     for (name, tensor) in arrays {
-        let options = SimpleFileOptions::default()
-            .compression_method(CompressionMethod::Stored)
-            .large_file(true);
-        archive.start_file(format!("{name}.npy"), options)?;
+        let file = archive.new_file(entry_path(name)?);
+        let file = file.compression_method(CompressionMethod::STORE);
+        let (mut entry, config) = file.start().map_err(other)?;
+        let mut writer = config.wrap(&mut entry);
         let header = Header {
             type_descriptor: Value::String(descriptor(tensor.element_type())),
             layout: Layout::Standard,
             shape: tensor.shape().to_vec(),
         };
-        archive.write_all(&header.to_bytes().map_err(std::io::Error::other)?)?;
-        archive.write_all(&elements(tensor))?;
+        writer.write_all(&header.to_bytes().map_err(std::io::Error::other)?)?;
+        writer.write_all(&elements(tensor))?;
+        let (_, descriptor) = writer.finish().map_err(other)?;
+        entry.finish(descriptor).map_err(other)?;
     }
-    archive.finish()?;
+    archive.finish().map_err(other)?;
     Ok(())
+}
+
+/// The name of an array's file. Names of tensors may begin with a slash or have `..` in them: nothing
+/// here makes files of them.
+fn entry_path(name: &str) -> std::io::Result<EntryPath<'static>> {
+    let file = format!("{name}.npy");
+    if file.is_ascii() {
+        return Ok(EntryPath::verbatim(file.into_bytes()));
+    }
+    // Other characters need the mark of UTF-8, which only paths without such parts have.
+    let normal = ZipFilePath::from_str(&file);
+    if AsRef::<str>::as_ref(&normal) != file {
+        let text = format!("array {name:?}: a name beyond ASCII has to be a plain relative path");
+        return Err(std::io::Error::new(std::io::ErrorKind::InvalidInput, text));
+    }
+    Ok(EntryPath::conformant(file))
 }
 
 /// Bytes of an element in an array.
