@@ -33,8 +33,12 @@ def build(weights):
             weight = weight.reshape(shape).transpose(3, 2, 0, 1)
             inputs = [x, g.constant(names[0], weight), g.constant(names[1], bias)]
             x = g.node(
-                "Conv", inputs, layer.name,
-                kernel_shape=[layer.kernel] * 2, pads=[1] * 4, strides=[layer.stride] * 2,
+                "Conv",
+                inputs,
+                layer.name,
+                kernel_shape=[layer.kernel] * 2,
+                pads=[1] * 4,
+                strides=[layer.stride] * 2,
             )
         else:
             # The network flattens row, column, channel; ONNX channel, row, column.

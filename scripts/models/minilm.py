@@ -52,7 +52,9 @@ def build(weights):
         return g.node("Add", [product, bias], name)
 
     def normalise(x, name):
-        scale, bias = (g.constant(f"{name}.{key}", weights[f"{name}.{key}"]) for key in ("weight", "bias"))
+        scale, bias = (
+            g.constant(f"{name}.{key}", weights[f"{name}.{key}"]) for key in ("weight", "bias")
+        )
         return g.node("LayerNormalization", [x, scale, bias], name, axis=-1, epsilon=EPSILON)
 
     ids, mask = "input_ids", "attention_mask"

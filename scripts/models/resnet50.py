@@ -33,8 +33,12 @@ def build(rng):
         bias = rng.normal(0, 0.1, outputs).astype(np.float32)
         constants = [g.constant(f"{name}.weight", weight), g.constant(f"{name}.bias", bias)]
         return g.node(
-            "Conv", [x, *constants], name,
-            kernel_shape=[kernel] * 2, pads=[kernel // 2] * 4, strides=[stride] * 2,
+            "Conv",
+            [x, *constants],
+            name,
+            kernel_shape=[kernel] * 2,
+            pads=[kernel // 2] * 4,
+            strides=[stride] * 2,
         )
 
     def relu(x):
