@@ -117,6 +117,14 @@ impl ElementType {
         )
     }
 
+    /// Whether its elements are integers with a sign.
+    pub const fn is_signed(self) -> bool {
+        matches!(
+            self,
+            Self::Int2 | Self::Int4 | Self::Int8 | Self::Int16 | Self::Int32 | Self::Int64
+        )
+    }
+
     /// Bytes of so many elements in a file; `None` beyond what a `usize` holds.
     pub const fn bytes(self, elements: usize) -> Option<usize> {
         match elements.checked_mul(self.bits()) {

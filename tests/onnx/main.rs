@@ -4,6 +4,7 @@
 mod arrays;
 mod external;
 mod nodes;
+mod operators;
 mod tensors;
 
 use std::path::PathBuf;

@@ -1,6 +1,6 @@
 //! What can watch the matrix products of a run.
 
-use ndarray::ArrayD;
+use ndarray::ArrayViewD;
 use quaver_contract::{Job, JobResult};
 
 use crate::Error;
@@ -13,13 +13,13 @@ pub struct Layer<'a> {
     /// Its operator.
     pub operator: &'a str,
     /// The activation: A of MatMul and Gemm, X of a convolution.
-    pub input: &'a ArrayD<f32>,
+    pub input: ArrayViewD<'a, f32>,
     /// The weight: B of MatMul and Gemm (as stored, before any transposition), W of a convolution.
-    pub weight: &'a ArrayD<f32>,
+    pub weight: ArrayViewD<'a, f32>,
     /// Whether the weight is a constant of the model; attention's second operands are not.
     pub constant: bool,
     /// The result, bias included, in the shape that the node returns.
-    pub output: &'a ArrayD<f32>,
+    pub output: ArrayViewD<'a, f32>,
 }
 
 /// One job of a quantised layer; a layer with groups or a batch has several.

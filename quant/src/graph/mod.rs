@@ -1,5 +1,182 @@
 //! The interpreter, and what can watch it.
+//!
+//! Nodes run in the file's order, each by a function of [`operators`]; matrix products go through
+//! [`products`], where the plan decides in what they are computed. A value is dropped after its last use.
 
+mod context;
 mod hook;
+mod operators;
+mod products;
 
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use quaver_contract::Engine;
+
+use context::{Context, node_error};
 pub use hook::{Hook, Layer, NoHook, Product};
+pub use operators::supported;
+use operators::{Operator, operator};
+use products::{Products, Weights};
+
+use crate::onnx::{Model, Node};
+use crate::plan::Plan;
+use crate::{Error, Tensor};
+
+/// A model made ready: its operators found, its constants read.
+pub struct Session<'m> {
+    model: &'m Model,
+    opset: i64,
+    nodes: Vec<(&'m Node, &'static Operator)>,
+    constants: HashMap<&'m str, Tensor>,
+    /// For each node, values that nothing after it needs.
+    done: Vec<Vec<&'m str>>,
+    weights: Weights,
+}
+
+impl<'m> Session<'m> {
+    /// Makes a model ready.
+    ///
+    /// # Errors
+    /// [`Error::Node`] for an operator that is not supported or an input that comes from nowhere; the
+    /// errors of reading constants.
+    pub fn new(model: &'m Model) -> Result<Self, Error> {
+        let graph = &model.graph;
+        let own = |domain: &str| domain.is_empty() || domain == "ai.onnx";
+        let opset = model.opsets.iter().find(|(domain, _)| own(domain));
+        let opset = opset.map_or(1, |&(_, version)| version);
+        let mut constants = HashMap::new();
+        for initializer in &graph.initializers {
+            constants.insert(initializer.name.as_str(), initializer.tensor()?);
+        }
+        let mut known: HashSet<&str> = constants.keys().copied().collect();
+        known.extend(graph.inputs.iter().map(|input| input.name.as_str()));
+        let mut nodes = Vec::new();
+        let mut last_use: HashMap<&str, usize> = HashMap::new();
+        for (index, node) in graph.nodes.iter().enumerate() {
+            let found = if own(&node.domain) {
+                operator(&node.operator)
+            } else {
+                None
+            };
+            let operator = found.ok_or_else(|| {
+                node_error(node, "this operator is not supported (`quaver run --operators` lists those that are)")
+            })?;
+            for input in node.inputs.iter().filter(|name| !name.is_empty()) {
+                if !known.contains(input.as_str()) {
+                    return Err(node_error(
+                        node,
+                        format!("input {input} comes from nowhere"),
+                    ));
+                }
+                last_use.insert(input, index);
+            }
+            known.extend(node.outputs.iter().map(String::as_str));
+            nodes.push((node, operator));
+        }
+        for output in &graph.outputs {
+            if !known.contains(output.name.as_str()) {
+                let message = "comes from nowhere";
+                return Err(Error::illegal("output", &output.name, message));
+            }
+            last_use.insert(&output.name, usize::MAX);
+        }
+        let mut done = vec![Vec::new(); nodes.len()];
+        for (name, index) in last_use {
+            if let Some(done) = done.get_mut(index) {
+                done.push(name);
+            }
+        }
+        Ok(Self {
+            model,
+            opset,
+            nodes,
+            constants,
+            done,
+            weights: Weights::default(),
+        })
+    }
+
+    /// Names of the inputs that a run has to be given.
+    pub fn inputs(&self) -> impl Iterator<Item = &'m str> {
+        let inputs = self
+            .model
+            .graph
+            .inputs
+            .iter()
+            .map(|input| input.name.as_str());
+        inputs.filter(|name| !self.constants.contains_key(name))
+    }
+
+    /// Names of the nodes whose products a plan decides about, with their operators.
+    pub fn layers(&self) -> impl Iterator<Item = (&'m str, &'m str)> {
+        let layers = self
+            .nodes
+            .iter()
+            .filter(|(_, operator)| operator.is_product);
+        layers.map(|(node, _)| (node.label(), node.operator.as_str()))
+    }
+
+    /// Forgets codes of weights that another plan made.
+    pub fn forget(&mut self) {
+        self.weights = Weights::default();
+    }
+
+    /// Runs the model; the outputs in the graph's order. Runs of one plan keep the codes of constant
+    /// weights: [`Session::forget`] before another plan.
+    ///
+    /// # Errors
+    /// [`Error::Illegal`] for an input that is missing or unknown; [`Error::Node`] and
+    /// [`Error::Engine`] with the node that could not be run.
+    pub fn run(
+        &mut self,
+        inputs: BTreeMap<String, Tensor>,
+        plan: &Plan,
+        engine: &mut dyn Engine,
+        hook: &mut dyn Hook,
+    ) -> Result<Vec<(String, Tensor)>, Error> {
+        let wanted: Vec<&str> = self.inputs().collect();
+        for name in &wanted {
+            if !inputs.contains_key(*name) {
+                return Err(Error::illegal("input", name, "the run has to be given it"));
+            }
+        }
+        if let Some(name) = inputs.keys().find(|name| !wanted.contains(&name.as_str())) {
+            return Err(Error::illegal("input", name, wanted.join(", ")));
+        }
+        let mut values: HashMap<&str, Tensor> = HashMap::new();
+        for (name, tensor) in inputs {
+            let place = wanted.iter().find(|wanted| **wanted == name);
+            values.insert(place.expect("it was just found"), tensor);
+        }
+        let mut products = Products::new(plan, engine, hook, &mut self.weights);
+        for (index, &(node, operator)) in self.nodes.iter().enumerate() {
+            let value = |name: &String| match name.as_str() {
+                "" => None,
+                name => values.get(name).or_else(|| self.constants.get(name)),
+            };
+            let operands: Vec<Option<&Tensor>> = node.inputs.iter().map(value).collect();
+            let is_constant = |name: &String| self.constants.contains_key(name.as_str());
+            let mut context = Context {
+                node,
+                opset: self.opset,
+                products: &mut products,
+                constant: node.inputs.iter().map(is_constant).collect(),
+            };
+            let results = (operator.run)(&mut context, &operands)?;
+            for (name, tensor) in node.outputs.iter().zip(results) {
+                values.insert(name, tensor);
+            }
+            for name in &self.done[index] {
+                values.remove(name);
+            }
+        }
+        let outputs = self.model.graph.outputs.iter().map(|output| {
+            let name = output.name.as_str();
+            let value = values.remove(name);
+            let value = value.or_else(|| self.constants.get(name).cloned());
+            let value = value.ok_or_else(|| Error::illegal("output", name, "no node made it"))?;
+            Ok((name.to_owned(), value))
+        });
+        outputs.collect()
+    }
+}

@@ -31,7 +31,7 @@ impl Initializer {
             _ if element.is_integer() => {
                 let integer = |bits: u64| {
                     let unused = 64 - element.bits();
-                    let integer = match signed(element) {
+                    let integer = match element.is_signed() {
                         true => Some((bits << unused).cast_signed() >> unused),
                         false => i64::try_from(bits).ok(),
                     };
@@ -65,7 +65,7 @@ impl Initializer {
             Tensor::Int(_, values) => {
                 let bits = element.bits();
                 let unused = 64 - bits;
-                let fits = |x: i64| match signed(element) {
+                let fits = |x: i64| match element.is_signed() {
                     true => x << unused >> unused == x,
                     false => x >= 0 && (bits == 64 || x >> bits == 0),
                 };
@@ -131,19 +131,6 @@ impl Initializer {
             words.flat_map(move |word| (0..each).map(move |i| word >> (i * bits) & mask));
         elements.take(self.elements())
     }
-}
-
-/// Whether an integer type has negative numbers.
-const fn signed(element: ElementType) -> bool {
-    matches!(
-        element,
-        ElementType::Int2
-            | ElementType::Int4
-            | ElementType::Int8
-            | ElementType::Int16
-            | ElementType::Int32
-            | ElementType::Int64
-    )
 }
 
 /// The bytes of elements, given by bits of which those above the type's width are ignored.

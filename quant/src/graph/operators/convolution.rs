@@ -1,0 +1,235 @@
+//! Conv and ConvTranspose, as products of unrolled images (im2col) and filters.
+
+use ndarray::{Array2, ArrayD, ArrayView2, IxDyn, s};
+
+use super::super::context::Context;
+use super::super::products::Operands;
+use super::matrix::watch;
+use super::pool::{Window, window};
+use crate::{Error, Tensor};
+
+type Inputs<'a> = [Option<&'a Tensor>];
+
+/// An image batch of two axes of places: one axis has another of length 1 before it.
+fn planes(values: &ArrayD<f32>) -> Option<[usize; 4]> {
+    match *values.shape() {
+        [n, c, w] => Some([n, c, 1, w]),
+        [n, c, h, w] => Some([n, c, h, w]),
+        _ => None,
+    }
+}
+
+/// Groups, the images, the filters, and whether they have one axis of places.
+struct Shapes {
+    groups: usize,
+    x: [usize; 4],
+    w: [usize; 4],
+    flat: bool,
+}
+
+fn shapes(context: &Context<'_, '_>, x: &ArrayD<f32>, w: &ArrayD<f32>) -> Result<Shapes, Error> {
+    let fail = || context.error(format!("shapes {:?} and {:?}", x.shape(), w.shape()));
+    if x.ndim() != w.ndim() {
+        return Err(fail());
+    }
+    let groups = usize::try_from(context.int("group", 1)?).unwrap_or(0);
+    if groups == 0 {
+        return Err(context.error("group has to be 1 or more"));
+    }
+    Ok(Shapes {
+        groups,
+        x: planes(x).ok_or_else(fail)?,
+        w: planes(w).ok_or_else(fail)?,
+        flat: x.ndim() == 3,
+    })
+}
+
+fn bias<'t>(
+    context: &Context<'_, '_>,
+    inputs: &Inputs<'t>,
+    channels: usize,
+) -> Result<Option<&'t [f32]>, Error> {
+    let Some(bias) = context.optional_floats(inputs, 2)? else {
+        return Ok(None);
+    };
+    let values = bias.as_slice().filter(|values| values.len() == channels);
+    let found = || {
+        context.error(format!(
+            "input 2 is {:?} for {channels} channels",
+            bias.shape()
+        ))
+    };
+    values.map(Some).ok_or_else(found)
+}
+
+pub(super) fn conv(
+    context: &mut Context<'_, '_>,
+    inputs: &Inputs<'_>,
+) -> Result<Vec<Tensor>, Error> {
+    let (x, w) = (context.floats(inputs, 0)?, context.floats(inputs, 1)?);
+    let shapes = shapes(context, x, w)?;
+    let ([batch, channels, height, width], [filters, depth, r, q]) = (shapes.x, shapes.w);
+    let groups = shapes.groups;
+    if channels != depth * groups || filters % groups != 0 {
+        let found = format!("{channels} channels, {filters} filters of {depth}, {groups} groups");
+        return Err(context.error(found));
+    }
+    let window = window(context, [height, width], [r, q], shapes.flat, false)?;
+    let [rows, cols] = window.places;
+    let bias = bias(context, inputs, filters)?;
+    let images = x.as_standard_layout();
+    let images = images
+        .to_shape((batch, channels, height, width))
+        .expect("the same elements");
+    let weights = w.as_standard_layout();
+    let terms = depth * r * q;
+    let weights = weights
+        .to_shape((filters, terms))
+        .expect("the same elements");
+    let per_group = filters / groups;
+    let mut result = ArrayD::zeros(IxDyn(&[batch, filters, rows, cols]));
+    for group in 0..groups {
+        let first = group * per_group;
+        let a = unroll(
+            images.slice(s![.., group * depth..(group + 1) * depth, .., ..]),
+            &window,
+        );
+        let operands = Operands {
+            a: a.view(),
+            b: weights
+                .slice(s![first..first + per_group, ..])
+                .reversed_axes(),
+            bias: bias.map(|bias| bias[first..first + per_group].into()),
+            index: group,
+            channel: first,
+            constant: context.constant.get(1) == Some(&true),
+        };
+        let product = context.products.product(context.node, &operands)?;
+        // Rows are images, then places; columns are filters.
+        let product = product
+            .to_shape((batch, rows * cols, per_group))
+            .expect("the same elements");
+        let mut part = result
+            .view_mut()
+            .into_dimensionality::<ndarray::Ix4>()
+            .expect("four axes");
+        let mut part = part.slice_mut(s![.., first..first + per_group, .., ..]);
+        for (image, product) in part.outer_iter_mut().zip(product.outer_iter()) {
+            let mut image = image;
+            for (mut plane, column) in image.outer_iter_mut().zip(product.columns()) {
+                for (to, &from) in plane.iter_mut().zip(column) {
+                    *to = from;
+                }
+            }
+        }
+    }
+    let result = flatten(result, shapes.flat);
+    watch(context, x, w, &result)?;
+    Ok(vec![Tensor::Float(result)])
+}
+
+/// Without the axis that one axis of places got.
+fn flatten(result: ArrayD<f32>, flat: bool) -> ArrayD<f32> {
+    match flat {
+        true => result.index_axis_move(ndarray::Axis(2), 0),
+        false => result,
+    }
+}
+
+/// A row for each image and place: channels, then filter rows, then filter columns; zeros outside.
+fn unroll(images: ndarray::ArrayView4<'_, f32>, window: &Window) -> Array2<f32> {
+    let (batch, depth, height, width) = images.dim();
+    let [r, q] = window.kernel;
+    let [rows, cols] = window.places;
+    let mut a = Array2::zeros((batch * rows * cols, depth * r * q));
+    let terms = depth * r * q;
+    let values = a.as_slice_mut().expect("C order");
+    for (index, row) in values.chunks_exact_mut(terms.max(1)).enumerate() {
+        let (image, place) = (index / (rows * cols), index % (rows * cols));
+        let (top, left) = (place / cols, place % cols);
+        let mut term = 0;
+        for channel in 0..depth {
+            for i in 0..r {
+                let y = window.source(0, top, i, height);
+                for j in 0..q {
+                    if let (Some(y), Some(x)) = (y, window.source(1, left, j, width)) {
+                        row[term] = images[(image, channel, y, x)];
+                    }
+                    term += 1;
+                }
+            }
+        }
+    }
+    a
+}
+
+/// The product of places by channels with channels by filter places, added where filters overlap.
+pub(super) fn conv_transpose(
+    context: &mut Context<'_, '_>,
+    inputs: &Inputs<'_>,
+) -> Result<Vec<Tensor>, Error> {
+    let (x, w) = (context.floats(inputs, 0)?, context.floats(inputs, 1)?);
+    let shapes = shapes(context, x, w)?;
+    let ([batch, channels, height, width], [depth, per_group, r, q]) = (shapes.x, shapes.w);
+    let groups = shapes.groups;
+    if channels != depth || channels % groups != 0 {
+        let found = format!("{channels} channels, filters of {depth}, {groups} groups");
+        return Err(context.error(found));
+    }
+    let window = window(context, [height, width], [r, q], shapes.flat, true)?;
+    let [rows, cols] = window.places;
+    let filters = per_group * groups;
+    let bias = bias(context, inputs, filters)?;
+    let images = x.as_standard_layout();
+    let images = images
+        .to_shape((batch, channels, height * width))
+        .expect("the same elements");
+    let weights = w.as_standard_layout();
+    let weights = weights
+        .to_shape((channels, per_group * r * q))
+        .expect("the same elements");
+    let own = channels / groups;
+    let mut result = ArrayD::zeros(IxDyn(&[batch, filters, rows, cols]));
+    for group in 0..groups {
+        let part = images.slice(s![.., group * own..(group + 1) * own, ..]);
+        let places = part.permuted_axes([0, 2, 1]);
+        let places = places.as_standard_layout();
+        let a: ArrayView2<'_, f32> = places
+            .view()
+            .into_shape_with_order((batch * height * width, own))
+            .expect("the same elements");
+        let operands = Operands {
+            a,
+            b: weights.slice(s![group * own..(group + 1) * own, ..]),
+            bias: None,
+            index: group,
+            channel: group * per_group * r * q,
+            constant: context.constant.get(1) == Some(&true),
+        };
+        let product = context.products.product(context.node, &operands)?;
+        for (index, row) in product.outer_iter().enumerate() {
+            let (image, place) = (index / (height * width), index % (height * width));
+            let (top, left) = (place / width, place % width);
+            for (term, &value) in row.iter().enumerate() {
+                let (filter, i, j) = (term / (r * q), term / q % r, term % q);
+                let to = (
+                    window.target(0, top, i, rows),
+                    window.target(1, left, j, cols),
+                );
+                if let (Some(y), Some(x)) = to {
+                    result[[image, group * per_group + filter, y, x]] += value;
+                }
+            }
+        }
+    }
+    if let Some(bias) = bias {
+        for mut image in result.outer_iter_mut() {
+            for (mut plane, &bias) in image.outer_iter_mut().zip(bias) {
+                plane += bias;
+            }
+        }
+    }
+    let result = flatten(result, shapes.flat);
+    watch(context, x, w, &result)?;
+    Ok(vec![Tensor::Float(result)])
+}

@@ -1,0 +1,313 @@
+//! Windows over images, and the pools.
+
+use ndarray::{ArrayD, IxDyn};
+
+use super::super::context::Context;
+use super::shape::MOST_ELEMENTS;
+use crate::{Error, Tensor};
+
+type Inputs<'a> = [Option<&'a Tensor>];
+
+/// How a window moves over two axes of places.
+#[derive(Clone, Debug)]
+pub(super) struct Window {
+    pub(super) kernel: [usize; 2],
+    stride: [usize; 2],
+    dilation: [usize; 2],
+    /// Before each axis.
+    pad: [usize; 2],
+    /// Places of the result.
+    pub(super) places: [usize; 2],
+}
+
+impl Window {
+    /// The element under the window at `place` at its own position `i`, if it is inside.
+    pub(super) fn source(
+        &self,
+        axis: usize,
+        place: usize,
+        i: usize,
+        length: usize,
+    ) -> Option<usize> {
+        let at =
+            (place * self.stride[axis] + i * self.dilation[axis]).checked_sub(self.pad[axis])?;
+        (at < length).then_some(at)
+    }
+
+    /// Where the window at `place` of a transposed convolution puts its own position `i`.
+    pub(super) fn target(
+        &self,
+        axis: usize,
+        place: usize,
+        i: usize,
+        length: usize,
+    ) -> Option<usize> {
+        self.source(axis, place, i, length)
+    }
+}
+
+/// Reads a window's attributes. With `flat` there is one axis, the second; the first is 1 long.
+/// `transposed`: the window of a transposed convolution.
+pub(super) fn window(
+    context: &Context<'_, '_>,
+    size: [usize; 2],
+    kernel: [usize; 2],
+    flat: bool,
+    transposed: bool,
+) -> Result<Window, Error> {
+    let axes = if flat { 1 } else { 2 };
+    let list = |name: &str, default: usize, least: usize, length: usize| {
+        let values = match context.ints(name)? {
+            None => return Ok(vec![default; length]),
+            Some(values) => values,
+        };
+        let lengths: Option<Vec<usize>> = values
+            .iter()
+            .map(|&n| {
+                usize::try_from(n)
+                    .ok()
+                    .filter(|n| (least..=MOST_ELEMENTS).contains(n))
+            })
+            .collect();
+        lengths
+            .filter(|lengths| lengths.len() == length)
+            .ok_or_else(|| context.error(format!("attribute {name} = {values:?} for {axes} axes")))
+    };
+    let pair = |name: &str, default| -> Result<[usize; 2], Error> {
+        let values = list(name, default, usize::from(default > 0), axes)?;
+        Ok(if flat {
+            [default, values[0]]
+        } else {
+            [values[0], values[1]]
+        })
+    };
+    if let Some(declared) = context.ints("kernel_shape")? {
+        let own = if flat { &kernel[1..] } else { &kernel[..] };
+        if !declared.iter().map(|&n| n as usize).eq(own.iter().copied()) {
+            let found = format!("kernel_shape {declared:?}, but the filters are {own:?}");
+            return Err(context.error(found));
+        }
+    }
+    let (stride, dilation) = (pair("strides", 1)?, pair("dilations", 1)?);
+    let reach = [0, 1].map(|axis| (kernel[axis].max(1) - 1).saturating_mul(dilation[axis]) + 1);
+    let auto = context.text("auto_pad", "NOTSET")?;
+    context.only(
+        "auto_pad",
+        &auto,
+        &["NOTSET", "VALID", "SAME_UPPER", "SAME_LOWER"],
+    )?;
+    let [mut before, mut after] = match auto.as_str() {
+        "NOTSET" => {
+            let pads = list("pads", 0, 0, 2 * axes)?;
+            match flat {
+                true => [[0, pads[0]], [0, pads[1]]],
+                false => [[pads[0], pads[1]], [pads[2], pads[3]]],
+            }
+        }
+        _ => [[0; 2]; 2],
+    };
+    if transposed {
+        let extra = pair("output_padding", 0)?;
+        let full = [0, 1].map(|axis| {
+            let steps = size[axis].max(1) - 1;
+            steps
+                .saturating_mul(stride[axis])
+                .saturating_add(extra[axis] + reach[axis])
+        });
+        let wanted = match context.ints("output_shape")? {
+            None if auto.starts_with("SAME") => Some([0, 1].map(|axis| size[axis] * stride[axis])),
+            None => None,
+            Some(shape) => {
+                let own: Vec<usize> = shape
+                    .iter()
+                    .map(|&n| usize::try_from(n).unwrap_or(0))
+                    .collect();
+                match own.as_slice() {
+                    [.., h, w] if !flat => Some([*h, *w]),
+                    [.., w] if flat => Some([1, *w]),
+                    _ => return Err(context.error(format!("output_shape {shape:?}"))),
+                }
+            }
+        };
+        let mut places = [0; 2];
+        for axis in 0..2 {
+            // What is longer than the windows reach is not padded, and zeros.
+            if let Some(wanted) = wanted {
+                let total = full[axis].saturating_sub(wanted[axis]);
+                let half = total / 2;
+                let upper = auto == "SAME_UPPER";
+                before[axis] = if upper { half } else { total - half };
+                after[axis] = total - before[axis];
+            }
+            let cut = before[axis] + after[axis];
+            let length = match wanted {
+                Some(wanted) => Some(wanted[axis]),
+                None => full[axis].checked_sub(cut),
+            };
+            let length = length.filter(|&n| n <= MOST_ELEMENTS);
+            let fail = || context.error(format!("pads of {cut} for {}", full[axis]));
+            places[axis] = length.ok_or_else(fail)?;
+        }
+        return Ok(Window {
+            kernel,
+            stride,
+            dilation,
+            pad: before,
+            places,
+        });
+    }
+    let mut places = [0; 2];
+    let ceil = context.int("ceil_mode", 0)? != 0;
+    for axis in 0..2 {
+        if auto.starts_with("SAME") {
+            places[axis] = size[axis].div_ceil(stride[axis]);
+            let covered = (places[axis].max(1) - 1) * stride[axis] + reach[axis];
+            let total = covered.saturating_sub(size[axis]);
+            let half = total / 2;
+            before[axis] = if auto == "SAME_UPPER" {
+                half
+            } else {
+                total - half
+            };
+            after[axis] = total - before[axis];
+            continue;
+        }
+        let padded = size[axis]
+            .saturating_add(before[axis])
+            .saturating_add(after[axis]);
+        let room = padded.checked_sub(reach[axis]).ok_or_else(|| {
+            context.error(format!("a window of {} over {padded} places", reach[axis]))
+        })?;
+        places[axis] = 1 + if ceil {
+            // A window that would begin behind the image and its first pad is none.
+            let last = room.div_ceil(stride[axis]);
+            if last * stride[axis] >= size[axis] + before[axis] {
+                last.max(1) - 1
+            } else {
+                last
+            }
+        } else {
+            room / stride[axis]
+        };
+    }
+    Ok(Window {
+        kernel,
+        stride,
+        dilation,
+        pad: before,
+        places,
+    })
+}
+
+/// What a pool makes of each window: the FP32 numbers inside it, and how many places it has with pads.
+fn pool(
+    context: &Context<'_, '_>,
+    inputs: &Inputs<'_>,
+    reduce: impl Fn(&mut dyn Iterator<Item = f32>, usize) -> f32,
+) -> Result<Vec<Tensor>, Error> {
+    let x = context.floats(inputs, 0)?;
+    let (flat, [batch, channels, height, width]) = match *x.shape() {
+        [n, c, w] => (true, [n, c, 1, w]),
+        [n, c, h, w] => (false, [n, c, h, w]),
+        _ => return Err(context.error(format!("shape {:?}", x.shape()))),
+    };
+    let kernel = context.ints("kernel_shape")?.unwrap_or_default();
+    let kernel: Vec<usize> = kernel
+        .iter()
+        .map(|&n| usize::try_from(n).unwrap_or(0))
+        .collect();
+    let kernel = match (flat, kernel.as_slice()) {
+        (true, &[w]) if w > 0 => [1, w],
+        (false, &[h, w]) if h > 0 && w > 0 => [h, w],
+        _ => return Err(context.error(format!("kernel_shape {kernel:?}"))),
+    };
+    let window = window(context, [height, width], kernel, flat, false)?;
+    let [rows, cols] = window.places;
+    let images = x.as_standard_layout();
+    let images = images
+        .to_shape((batch * channels, height, width))
+        .expect("the same elements");
+    let mut result = Vec::with_capacity(batch * channels * rows * cols);
+    for plane in images.outer_iter() {
+        for top in 0..rows {
+            for left in 0..cols {
+                let ys = || (0..kernel[0]).filter_map(|i| window.source(0, top, i, height));
+                let xs = || (0..kernel[1]).filter_map(|j| window.source(1, left, j, width));
+                let mut inside = ys()
+                    .flat_map(|y| xs().map(move |x| (y, x)))
+                    .map(|at| plane[at]);
+                // Pads count, but not what a rounded-up window has behind them.
+                let whole = [(0, top, height), (1, left, width)].map(|(axis, place, length)| {
+                    let end = length + 2 * window.pad[axis];
+                    let at = |i: usize| place * window.stride[axis] + i * window.dilation[axis];
+                    (0..kernel[axis]).filter(|&i| at(i) < end).count()
+                });
+                result.push(reduce(&mut inside, whole[0] * whole[1]));
+            }
+        }
+    }
+    let shape: &[usize] = if flat {
+        &[batch, channels, cols]
+    } else {
+        &[batch, channels, rows, cols]
+    };
+    let result = ArrayD::from_shape_vec(IxDyn(shape), result).expect("a number a window");
+    Ok(vec![Tensor::Float(result)])
+}
+
+pub(super) fn max(
+    context: &mut Context<'_, '_>,
+    inputs: &Inputs<'_>,
+) -> Result<Vec<Tensor>, Error> {
+    if context
+        .node
+        .outputs
+        .get(1)
+        .is_some_and(|name| !name.is_empty())
+    {
+        return Err(context.error("indices are not supported"));
+    }
+    let larger = |a: f32, b: f32| if b > a || b.is_nan() { b } else { a };
+    pool(context, inputs, |values, _| {
+        values.fold(f32::NEG_INFINITY, larger)
+    })
+}
+
+pub(super) fn average(
+    context: &mut Context<'_, '_>,
+    inputs: &Inputs<'_>,
+) -> Result<Vec<Tensor>, Error> {
+    let with_pads = context.int("count_include_pad", 0)? != 0;
+    pool(context, inputs, |values, whole| {
+        let (mut sum, mut count) = (0.0f64, 0);
+        for value in values {
+            sum += f64::from(value);
+            count += 1;
+        }
+        (sum / if with_pads { whole } else { count } as f64) as f32
+    })
+}
+
+pub(super) fn global_average(
+    context: &mut Context<'_, '_>,
+    inputs: &Inputs<'_>,
+) -> Result<Vec<Tensor>, Error> {
+    let x = context.floats(inputs, 0)?;
+    if x.ndim() < 3 {
+        return Err(context.error(format!("shape {:?}", x.shape())));
+    }
+    let (outer, places) = x.shape().split_at(2);
+    let count: usize = places.iter().product();
+    let values = x.as_standard_layout();
+    let values = values.as_slice().expect("standard layout");
+    let mean =
+        |plane: &[f32]| (plane.iter().map(|&v| f64::from(v)).sum::<f64>() / count as f64) as f32;
+    let means: Vec<f32> = match count {
+        0 => vec![f32::NAN; outer.iter().product()],
+        count => values.chunks_exact(count).map(mean).collect(),
+    };
+    let mut shape = outer.to_vec();
+    shape.resize(x.ndim(), 1);
+    let result = ArrayD::from_shape_vec(IxDyn(&shape), means).expect("a mean a plane");
+    Ok(vec![Tensor::Float(result)])
+}
