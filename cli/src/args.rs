@@ -10,8 +10,8 @@ use quaver_contract::{
 use quaver_cosim::Cache;
 
 use crate::commands::{
-    accumulators, bench, configs, convert, explore, formats, gemm, generate, model, profiles,
-    simulate, verify, wavediff,
+    accumulators, bench, compare, configs, convert, explore, formats, gemm, generate, model,
+    profiles, run, simulate, verify, wavediff,
 };
 use crate::error::CliError;
 
@@ -106,6 +106,10 @@ pub(crate) enum Command {
     Wavediff(wavediff::WavediffArgs),
     /// Shows how far each accumulator is from the exact sum
     Accumulators(accumulators::AccumulatorsArgs),
+    /// Runs an ONNX model, its matrix products as jobs on an engine
+    Run(Box<run::RunArgs>),
+    /// Compares every matrix product of an ONNX model on several engines, bit for bit
+    Compare(Box<compare::CompareArgs>),
     /// Shows what an ONNX model has: inputs, operators, tensors
     Model(model::ModelArgs),
     /// Measures the fast engine beside numpy and ml_dtypes
@@ -217,6 +221,8 @@ pub(crate) fn run(cli: &Cli) -> Result<bool, CliError> {
         Command::Simulate(args) => simulate::run(args, global).map(|()| true),
         Command::Explore(args) => explore::run(args, global).map(|()| true),
         Command::Model(args) => model::run(args).map(|()| true),
+        Command::Run(args) => run::run(args, global).map(|()| true),
+        Command::Compare(args) => compare::run(args, global),
         Command::Wavediff(args) => wavediff::run(args),
         Command::Accumulators(args) => accumulators::run(args, global).map(|()| true),
         Command::Bench(args) => bench::run(args).map(|()| true),

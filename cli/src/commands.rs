@@ -2,6 +2,7 @@
 
 pub(crate) mod accumulators;
 pub(crate) mod bench;
+pub(crate) mod compare;
 pub(crate) mod configs;
 pub(crate) mod convert;
 pub(crate) mod explore;
@@ -11,6 +12,7 @@ pub(crate) mod generate;
 pub(crate) mod layers;
 pub(crate) mod model;
 pub(crate) mod profiles;
+pub(crate) mod run;
 pub(crate) mod simulate;
 pub(crate) mod verify;
 pub(crate) mod wavediff;
