@@ -10,7 +10,7 @@ use quaver_quant::graph::{Hook, Layer, Product, Session};
 use quaver_quant::{Error, onnx};
 use serde::Serialize;
 
-use super::run::{PLANS, PlanArgs, engine, in_file, progress, read_inputs};
+use super::run::{PLANS, PlanArgs, engine, progress, read_inputs};
 use crate::args::{Global, one_of};
 use crate::console;
 use crate::engines::{ENGINES, EngineRow, SimulatorArgs};
@@ -153,8 +153,8 @@ pub(crate) fn run(args: &CompareArgs, global: &Global) -> Result<bool, CliError>
         return Err(CliError::option("--engines", names.join(","), allowed));
     }
     let mut plan = args.plan.plan(&formats, &config)?;
-    let model = onnx::read(&args.model).map_err(|error| in_file(&args.model, error))?;
-    let mut session = Session::new(&model).map_err(|error| in_file(&args.model, error))?;
+    let model = onnx::read(&args.model).map_err(CliError::model(&args.model))?;
+    let mut session = Session::new(&model).map_err(CliError::model(&args.model))?;
     args.plan.keep(&mut plan, &session)?;
     if !args.plan.quantises() {
         let allowed = "a format: products in FP32 are no jobs";

@@ -198,18 +198,7 @@ pub(crate) fn engine(
 
 /// Reads a model's inputs.
 pub(crate) fn read_inputs(path: &std::path::Path) -> Result<BTreeMap<String, Tensor>, CliError> {
-    npz::read(path).map_err(|error| in_file(path, error))
-}
-
-/// An error of a file's contents, with the file.
-pub(crate) fn in_file(path: &std::path::Path, error: Error) -> CliError {
-    match error {
-        Error::File { .. } => CliError::other(error),
-        error => CliError::Npy {
-            path: path.to_owned(),
-            message: error.to_string(),
-        },
-    }
+    npz::read(path).map_err(CliError::model(path))
 }
 
 /// Runs the model.
@@ -224,8 +213,8 @@ pub(crate) fn run(args: &RunArgs, global: &Global) -> Result<(), CliError> {
     let config = CoreConfig::load(&args.config, &formats)?;
     let mut plan = args.plan.plan(&formats, &config)?;
     let output = args.output.as_deref().map(Output::check).transpose()?;
-    let model = onnx::read(path).map_err(|error| in_file(path, error))?;
-    let mut session = Session::new(&model).map_err(|error| in_file(path, error))?;
+    let model = onnx::read(path).map_err(CliError::model(path))?;
+    let mut session = Session::new(&model).map_err(CliError::model(path))?;
     args.plan.keep(&mut plan, &session)?;
     let inputs = read_inputs(input)?;
     let layers = session.layers().count();
@@ -251,13 +240,8 @@ pub(crate) fn run(args: &RunArgs, global: &Global) -> Result<(), CliError> {
         }
     };
     if let Some(output) = output {
-        let pending = output.begin()?;
-        npz::write(
-            pending.path(),
-            results.iter().map(|(name, tensor)| (name.as_str(), tensor)),
-        )
-        .map_err(|error| in_file(pending.path(), error))?;
-        pending.commit()?;
+        let arrays = || results.iter().map(|(name, tensor)| (name.as_str(), tensor));
+        output.write(|writer| npz::write_to(writer, arrays()))?;
     }
     let mut report = Report {
         engine: args.engine.name,

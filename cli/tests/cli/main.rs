@@ -10,6 +10,7 @@ mod model;
 mod onnx;
 mod processes;
 mod rtl;
+mod run;
 mod simulate;
 mod support;
 mod verify;

@@ -1,6 +1,7 @@
 //! Conv and ConvTranspose, as products of unrolled images (im2col) and filters.
 
-use ndarray::{Array2, ArrayD, ArrayView2, IxDyn, s};
+use ndarray::{Array2, ArrayD, ArrayView2, ArrayView4, IxDyn, s};
+use rayon::prelude::*;
 
 use super::super::context::Context;
 use super::super::products::Operands;
@@ -117,9 +118,10 @@ pub(super) fn conv(
         for (image, product) in part.outer_iter_mut().zip(product.outer_iter()) {
             let mut image = image;
             for (mut plane, column) in image.outer_iter_mut().zip(product.columns()) {
-                for (to, &from) in plane.iter_mut().zip(column) {
-                    *to = from;
-                }
+                plane
+                    .iter_mut()
+                    .zip(column)
+                    .for_each(|(to, &from)| *to = from);
             }
         }
     }
@@ -137,29 +139,42 @@ fn flatten(result: ArrayD<f32>, flat: bool) -> ArrayD<f32> {
 }
 
 /// A row for each image and place: channels, then filter rows, then filter columns; zeros outside.
-fn unroll(images: ndarray::ArrayView4<'_, f32>, window: &Window) -> Array2<f32> {
+/// Rows are independent, and made by several threads.
+fn unroll(images: ArrayView4<'_, f32>, window: &Window) -> Array2<f32> {
     let (batch, depth, height, width) = images.dim();
     let [r, q] = window.kernel;
     let [rows, cols] = window.places;
-    let mut a = Array2::zeros((batch * rows * cols, depth * r * q));
     let terms = depth * r * q;
+    let mut a = Array2::zeros((batch * rows * cols, terms));
+    let images = images.as_standard_layout();
+    let pixels = images.as_slice().expect("standard layout");
+    // Where each filter column comes from, for every place along the width.
+    let columns: Vec<Option<usize>> = (0..cols)
+        .flat_map(|left| (0..q).map(move |j| window.source(1, left, j, width)))
+        .collect();
     let values = a.as_slice_mut().expect("C order");
-    for (index, row) in values.chunks_exact_mut(terms.max(1)).enumerate() {
-        let (image, place) = (index / (rows * cols), index % (rows * cols));
-        let (top, left) = (place / cols, place % cols);
-        let mut term = 0;
+    let lines = values.par_chunks_exact_mut((cols * terms).max(1));
+    lines.enumerate().for_each(|(index, line)| {
+        let (image, top) = (index / rows, index % rows);
         for channel in 0..depth {
+            let plane = &pixels[(image * depth + channel) * height * width..][..height * width];
             for i in 0..r {
-                let y = window.source(0, top, i, height);
-                for j in 0..q {
-                    if let (Some(y), Some(x)) = (y, window.source(1, left, j, width)) {
-                        row[term] = images[(image, channel, y, x)];
+                let Some(y) = window.source(0, top, i, height) else {
+                    continue;
+                };
+                let pixels = &plane[y * width..][..width];
+                let first = (channel * r + i) * q;
+                for (left, columns) in columns.chunks_exact(q).enumerate() {
+                    let to = &mut line[left * terms + first..][..q];
+                    for (to, column) in to.iter_mut().zip(columns) {
+                        if let Some(x) = *column {
+                            *to = pixels[x];
+                        }
                     }
-                    term += 1;
                 }
             }
         }
-    }
+    });
     a
 }
 
