@@ -1,7 +1,7 @@
 //! The interpreter, and what can watch it.
 //!
-//! Nodes run in the file's order, each by a function of [`operators`]; matrix products go through
-//! [`products`], where the plan decides in what they are computed. A value is dropped after its last use.
+//! Nodes run in the file's order, each by a function of `operators`; matrix products go through
+//! `products`, where the plan decides in what they are computed. A value is dropped after its last use.
 
 mod context;
 mod hook;
