@@ -11,7 +11,7 @@ use quaver_cosim::Cache;
 
 use crate::commands::{
     accumulators, bench, compare, configs, convert, explore, formats, gemm, generate, model,
-    profiles, run, simulate, verify, wavediff,
+    profiles, quantize, run, simulate, verify, wavediff,
 };
 use crate::error::CliError;
 
@@ -110,6 +110,8 @@ pub(crate) enum Command {
     Run(Box<run::RunArgs>),
     /// Compares every matrix product of an ONNX model on several engines, bit for bit
     Compare(Box<compare::CompareArgs>),
+    /// Makes a plan for a model as another system would
+    Quantize(quantize::QuantizeArgs),
     /// Shows what an ONNX model has: inputs, operators, tensors
     Model(model::ModelArgs),
     /// Measures the fast engine beside numpy and ml_dtypes
@@ -223,6 +225,7 @@ pub(crate) fn run(cli: &Cli) -> Result<bool, CliError> {
         Command::Model(args) => model::run(args).map(|()| true),
         Command::Run(args) => run::run(args, global).map(|()| true),
         Command::Compare(args) => compare::run(args, global),
+        Command::Quantize(args) => quantize::run(args).map(|()| true),
         Command::Wavediff(args) => wavediff::run(args),
         Command::Accumulators(args) => accumulators::run(args, global).map(|()| true),
         Command::Bench(args) => bench::run(args).map(|()| true),

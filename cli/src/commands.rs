@@ -12,6 +12,7 @@ pub(crate) mod generate;
 pub(crate) mod layers;
 pub(crate) mod model;
 pub(crate) mod profiles;
+pub(crate) mod quantize;
 pub(crate) mod run;
 pub(crate) mod simulate;
 pub(crate) mod verify;

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use quaver_contract::{ContractError, EngineError};
 
+use crate::scale::ScaleError;
+
 /// Everything that can be wrong with a model, a plan or a run.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -67,6 +69,25 @@ pub enum Error {
 }
 
 impl Error {
+    /// The error of a scale.
+    pub(crate) fn scale(error: ScaleError) -> Self {
+        match error {
+            ScaleError::Contract(error) => Self::Contract(error),
+            ScaleError::Illegal {
+                key,
+                value,
+                allowed,
+            } => Self::Illegal {
+                key,
+                value,
+                allowed,
+            },
+            ScaleError::NotFinite { what, index, value } => {
+                Self::illegal(format!("{what}, element {index}"), value, "finite numbers")
+            }
+        }
+    }
+
     /// An [`Error::Illegal`].
     pub fn illegal(
         key: impl Into<String>,

@@ -7,7 +7,8 @@
 //! - [`graph`]: the interpreter, and what can watch it;
 //! - [`calibrate`]: what observers keep of activations;
 //! - [`scale`], [`loss`], [`search`]: the scales that other systems derive from it, losses, and the search
-//!   for the format and scale of least loss.
+//!   for the format and scale of least loss;
+//! - [`workflow`]: what other systems make plans from.
 
 #![deny(unsafe_code)]
 
@@ -22,6 +23,7 @@ pub mod plan;
 pub mod scale;
 pub mod search;
 pub mod tensor;
+pub mod workflow;
 
 pub use error::Error;
 pub use plan::Plan;

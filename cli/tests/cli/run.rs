@@ -248,3 +248,152 @@ fn what_is_wrong_is_named() {
     }
     assert_eq!(sandbox.files(), before);
 }
+
+/// Neural Compressor's workflow: measured, quantised, run, and equal on two engines.
+#[test]
+fn inc_measures_and_every_scale_method_makes_a_plan() {
+    let sandbox = sandbox();
+    let config = |mode: &str, method: &str, more: &str| {
+        format!(
+            r#"{{"mode": "{mode}", "scale_method": "{method}", "dump_stats_path": "stats"{more}}}"#
+        )
+    };
+    sandbox.write(
+        "m.json",
+        config("AUTO", "maxabs_hw", r#", "measure_exclude": "NONE""#),
+    );
+    let line = "quantize inc m.onnx --config m.json --input x.npz --json";
+    let report = sandbox.line(line).json();
+    assert_eq!(
+        (&report["did"], &report["layers"]),
+        (&"measured".into(), &2.into())
+    );
+    let text = std::fs::read_to_string(sandbox.path("stats_hooks_maxabs.json")).unwrap();
+    let measured: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let amax = |values: &ArrayD<f32>| values.iter().fold(0.0f32, |m, v| m.max(v.abs()));
+    let conv = &measured["Nodes"]["conv"];
+    let found = |value: &serde_json::Value| value[0][0].as_f64().unwrap() as f32;
+    assert_eq!(found(&conv["inputs"]), amax(&numbers(&[3, 1, 4, 4], 5)));
+    assert_eq!(
+        found(&conv["params"]["weight"]),
+        amax(&numbers(&[2, 1, 3, 3], 1))
+    );
+    assert!(found(&conv["outputs"]) > 0.0);
+
+    let methods = quaver_quant::scale::gaudi::Method::ALL;
+    let mut cases = 0;
+    for &(_, device) in quaver_quant::scale::gaudi::Device::ALL {
+        for &(_, method) in methods {
+            for format in ["E4M3", "E5M2"] {
+                let more = format!(r#", "fp8_config": "{format}", "hp_dtype": "fp32""#);
+                sandbox.write("q.json", config("QUANTIZE", method, &more));
+                let line =
+                    format!("quantize inc m.onnx --config q.json --device {device} -o p.json");
+                sandbox.line(&line).ok();
+                let line = "compare m.onnx --input x.npz --plan p.json --json";
+                let report = sandbox.line(line).json();
+                assert_eq!(report["differing"], 0, "{device} {method} {format}");
+                assert_eq!(report["jobs"], 2, "{device} {method} {format}");
+                cases += 1;
+            }
+        }
+    }
+    assert_eq!(cases, 2 * 7 * 2);
+    // The scales of one case, by the formulas: s = amax / (240 * backoff), to a power of 16.
+    sandbox.write(
+        "q.json",
+        config(
+            "QUANTIZE",
+            "maxabs_hw",
+            r#", "blocklist": {"types": ["Linear"]}"#,
+        ),
+    );
+    sandbox
+        .line("quantize inc m.onnx --config q.json -o p.json")
+        .ok();
+    let text = std::fs::read_to_string(sandbox.path("p.json")).unwrap();
+    let plan: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(plan["accumulator"], "dot_gaudi2");
+    let scale =
+        |amax: f32, backoff: f32| 16f64.powf(f64::from(amax / (240.0 * backoff)).log(16.0).ceil());
+    let layers = plan["layers"].as_object().unwrap();
+    assert_eq!(layers.len(), 1);
+    let conv = &layers["conv"];
+    assert_eq!(
+        conv["input"]["scale"],
+        scale(amax(&numbers(&[3, 1, 4, 4], 5)), 0.25)
+    );
+    assert_eq!(
+        conv["weight"]["scale"],
+        scale(amax(&numbers(&[2, 1, 3, 3], 1)), 0.5)
+    );
+}
+
+#[test]
+fn what_is_wrong_with_a_workflow_is_named() {
+    let sandbox = sandbox();
+    let write = |name: &str, text: &str| sandbox.write(name, text);
+    write("mode.json", r#"{"mode": "GUESS", "dump_stats_path": "s"}"#);
+    write(
+        "method.json",
+        r#"{"scale_method": "best", "dump_stats_path": "s"}"#,
+    );
+    write("key.json", r#"{"scale": 1, "dump_stats_path": "s"}"#);
+    write(
+        "quantize.json",
+        r#"{"mode": "QUANTIZE", "dump_stats_path": "none"}"#,
+    );
+    write(
+        "measure.json",
+        r#"{"mode": "MEASURE", "dump_stats_path": "s"}"#,
+    );
+    write(
+        "plan.json",
+        r#"{"accumulator": "fp32", "default": "fp32", "layers": {"x": {"keep": "fp16"}}}"#,
+    );
+    let before = sandbox.files();
+    for (line, expected) in [
+        (
+            "quantize inc m.onnx --config mode.json -o p.json",
+            vec!["mode.json", "GUESS"],
+        ),
+        (
+            "quantize inc m.onnx --config method.json -o p.json",
+            vec!["scale_method best", "maxabs_hw"],
+        ),
+        (
+            "quantize inc m.onnx --config key.json -o p.json",
+            vec!["key.json", "`scale`"],
+        ),
+        (
+            "quantize inc m.onnx --config quantize.json -o p.json",
+            vec!["none_hooks_maxabs.json"],
+        ),
+        (
+            "quantize inc m.onnx --config quantize.json",
+            vec!["--output missing"],
+        ),
+        (
+            "quantize inc m.onnx --config measure.json",
+            vec!["--input missing"],
+        ),
+        ("quantize inc m.onnx --config none.json", vec!["none.json"]),
+        (
+            "run m.onnx --input x.npz --plan plan.json",
+            vec!["layer x", "conv, fc"],
+        ),
+        (
+            "run m.onnx --input x.npz --plan mode.json",
+            vec!["mode.json", "accumulator"],
+        ),
+    ] {
+        let outcome = sandbox.line(line);
+        let error = outcome.stderr;
+        assert_eq!(outcome.code, Some(2), "{line}: {error}");
+        assert_eq!(error.lines().count(), 1, "{line}: {error}");
+        for text in expected {
+            assert!(error.contains(text), "{line}: {error}");
+        }
+    }
+    assert_eq!(sandbox.files(), before);
+}

@@ -10,6 +10,7 @@ mod products;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+use ndarray::Axis;
 use quaver_contract::Engine;
 
 use context::{Context, node_error};
@@ -18,7 +19,7 @@ pub use operators::supported;
 use operators::{Operator, operator};
 use products::{Products, Weights};
 
-use crate::onnx::{Model, Node};
+use crate::onnx::{Attribute, Model, Node};
 use crate::plan::Plan;
 use crate::{Error, Tensor};
 
@@ -114,6 +115,29 @@ impl<'m> Session<'m> {
             .iter()
             .filter(|(_, operator)| operator.is_product);
         layers.map(|(node, _)| (node.label(), node.operator.as_str()))
+    }
+
+    /// The numbers of each output channel of a node's constant weight; `None` where it has none.
+    pub fn weight(&self, name: &str) -> Option<Vec<Vec<f32>>> {
+        let (node, _) = self.nodes.iter().find(|(node, _)| node.label() == name)?;
+        let Tensor::Float(values) = self.constants.get(node.inputs.get(1)?.as_str())? else {
+            return None;
+        };
+        let transposed = matches!(node.attribute("transB"), Some(Attribute::Int(1..)));
+        let axis = match node.operator.as_str() {
+            "Conv" => 0,
+            "Gemm" if transposed => 0,
+            _ => values.ndim().checked_sub(1)?,
+        };
+        // Channels of a transposed convolution share columns of the product: one scale for all.
+        let all = || vec![values.iter().copied().collect()];
+        Some(match node.operator.as_str() {
+            "ConvTranspose" => all(),
+            _ => values
+                .axis_iter(Axis(axis))
+                .map(|channel| channel.iter().copied().collect())
+                .collect(),
+        })
     }
 
     /// Forgets codes of weights that another plan made.

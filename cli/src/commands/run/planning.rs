@@ -1,12 +1,14 @@
 //! What a run's products are computed in, from the command line.
 
+use std::path::PathBuf;
+
 use clap::Args;
 use quaver_contract::accumulator::{AccumulatorRow, TABLE as ACCUMULATORS};
 use quaver_contract::profile::Profile;
 use quaver_contract::{Accumulator, Conversion, CoreConfig, Format, Formats, Overflow};
 use quaver_quant::Plan;
 use quaver_quant::graph::Session;
-use quaver_quant::plan::{Kept, LayerPlan, Quantiser, ScalePlan};
+use quaver_quant::plan::{Kept, LayerPlan, PlanFile, Quantiser, ScalePlan};
 
 use crate::args::one_of;
 use crate::error::CliError;
@@ -31,6 +33,10 @@ pub(crate) struct PlanArgs {
     /// Quantises every layer: format of weights, and of inputs unless --format-a says another
     #[arg(long, value_name = "FORMAT")]
     format: Option<String>,
+
+    /// A plan: accumulator, formats and scales of every layer, as quaver quantize writes it
+    #[arg(long, value_name = "PLAN.json", conflicts_with_all = ["format", "keep", "accumulator", "profile"])]
+    plan: Option<PathBuf>,
 
     /// Format of inputs
     #[arg(long, value_name = "FORMAT", requires = "format")]
@@ -57,11 +63,16 @@ pub(crate) struct PlanArgs {
 impl PlanArgs {
     /// Whether any product becomes a job.
     pub(crate) const fn quantises(&self) -> bool {
-        self.format.is_some()
+        self.format.is_some() || self.plan.is_some()
     }
 
     /// The plan; layers to leave are found by [`PlanArgs::keep`].
     pub(crate) fn plan(&self, formats: &Formats, config: &CoreConfig) -> Result<Plan, CliError> {
+        if let Some(path) = &self.plan {
+            let text = std::fs::read(path).map_err(CliError::read(path))?;
+            let file = PlanFile::parse(&text).map_err(CliError::model(path))?;
+            return file.plan(formats).map_err(CliError::model(path));
+        }
         let mut plan = Plan::keep();
         plan.accumulator = self.accumulator(config)?;
         if let Some(name) = &self.format {
@@ -100,7 +111,20 @@ impl PlanArgs {
     }
 
     /// Leaves the layers that `--keep` names; every pattern has to fit one.
+    /// So has every layer of a plan's file to be one of the model.
     pub(crate) fn keep(&self, plan: &mut Plan, session: &Session<'_>) -> Result<(), CliError> {
+        let known: Vec<&str> = session.layers().map(|(name, _)| name).collect();
+        if let Some(name) = plan
+            .layers
+            .keys()
+            .find(|name| !known.contains(&name.as_str()))
+        {
+            return Err(CliError::option(
+                "--plan",
+                format!("layer {name}"),
+                known.join(", "),
+            ));
+        }
         for text in self.keep.iter().rev() {
             let (pattern, kept) = text.split_once('=').unwrap_or((text, "fp32"));
             let kept = Kept::ALL.iter().find(|choice| choice.name() == kept);

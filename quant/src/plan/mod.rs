@@ -9,8 +9,11 @@
 //!    of row m is then `RNE32(RNE32(sa[m] * d) + bias)`.
 //! 3. `RNE32(s * decode(encode(RNE32(y / s))))` where the layer has an output quantiser.
 
+pub mod file;
+
 use std::collections::BTreeMap;
 
+pub use file::PlanFile;
 use quaver_contract::{Accumulator, Conversion};
 
 /// What every product layer is computed in.

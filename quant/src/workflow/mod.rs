@@ -1,0 +1,3 @@
+//! What other systems make of a model, in their own words.
+
+pub mod inc;
