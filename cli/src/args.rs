@@ -111,7 +111,7 @@ pub(crate) enum Command {
     /// Compares every matrix product of an ONNX model on several engines, bit for bit
     Compare(Box<compare::CompareArgs>),
     /// Makes a plan for a model as another system would
-    Quantize(quantize::QuantizeArgs),
+    Quantize(Box<quantize::QuantizeArgs>),
     /// Shows what an ONNX model has: inputs, operators, tensors
     Model(model::ModelArgs),
     /// Measures the fast engine beside numpy and ml_dtypes

@@ -1,5 +1,7 @@
 //! `quaver quantize`: plans for models, as other systems would make them.
 
+mod poprt;
+
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
@@ -45,6 +47,8 @@ pub(crate) struct QuantizeArgs {
 enum System {
     /// Intel Neural Compressor on Gaudi: measure, then make scales
     Inc(IncArgs),
+    /// Graphcore PopRT: one format and scale for all, or the search for those of least loss
+    Poprt(Box<poprt::PoprtArgs>),
 }
 
 /// Arguments of `quaver quantize inc`.
@@ -95,6 +99,7 @@ struct Report {
 pub(crate) fn run(args: &QuantizeArgs) -> Result<(), CliError> {
     match &args.system {
         System::Inc(args) => inc(args),
+        System::Poprt(args) => poprt::run(args),
     }
 }
 

@@ -329,6 +329,78 @@ fn inc_measures_and_every_scale_method_makes_a_plan() {
     );
 }
 
+/// PopRT's workflow: its default, its parameters, and its search with both logs.
+#[test]
+fn poprt_converts_and_searches() {
+    let sandbox = sandbox();
+    let plan = || -> serde_json::Value {
+        let text = std::fs::read_to_string(sandbox.path("p.json")).unwrap();
+        serde_json::from_str(&text).unwrap()
+    };
+    let differing = || {
+        let line = "compare m.onnx --input x.npz --plan p.json --json";
+        sandbox.line(line).json()["differing"].clone()
+    };
+    sandbox.line("quantize poprt m.onnx -o p.json").ok();
+    for layer in ["conv", "fc"] {
+        for operand in ["input", "weight"] {
+            let quantiser = &plan()["layers"][layer][operand];
+            assert_eq!(
+                (&quantiser["format"], &quantiser["scale"]),
+                (&"e4m3fnuz".into(), &1.0.into())
+            );
+        }
+    }
+    assert_eq!(differing(), 0);
+    let line = "quantize poprt m.onnx --fp8-params F152,F143,-2,-3 --fp8-skip-op-names conv -o p.json --json";
+    let report = sandbox.line(line).json();
+    assert_eq!((&report["layers"], &report["kept"]), (&1.into(), &1.into()));
+    let made = plan();
+    assert_eq!(made["layers"]["fc"]["input"]["format"], "e5m2fnuz");
+    assert_eq!(made["layers"]["fc"]["input"]["scale"], 0.25);
+    assert_eq!(made["layers"]["fc"]["weight"]["scale"], 0.125);
+    assert_eq!(made["default"], "fp16");
+
+    for &(_, loss) in quaver_quant::loss::Loss::ALL {
+        let line = format!(
+            "quantize poprt m.onnx --quantize --loss {loss} --calibration x.npz --scale-range -8..2 \
+             --num-of-layers-keep-fp16 1 --quantize-log q.log --precision-compare c.log -o p.json --json"
+        );
+        let report = sandbox.line(&line.replace("\\\n", "")).json();
+        assert_eq!(report["layers"], 1, "{loss}");
+        assert_eq!(report["lossy"].as_array().unwrap().len(), 1, "{loss}");
+        assert_eq!(differing(), 0, "{loss}");
+        let rows = |name: &str| -> Vec<serde_json::Value> {
+            let text = std::fs::read_to_string(sandbox.path(name)).unwrap();
+            text.lines()
+                .map(|line| serde_json::from_str(line).unwrap())
+                .collect()
+        };
+        let log = rows("q.log");
+        assert_eq!(log.len(), 4, "{loss}");
+        for row in log {
+            let candidates = row["candidates"].as_array().unwrap();
+            assert_eq!(candidates.len(), 2 * 11);
+            let least = |value: &serde_json::Value| value["loss"].as_f64().unwrap();
+            assert!(
+                candidates
+                    .iter()
+                    .all(|one| least(one) >= least(&row["winner"])),
+                "{row}"
+            );
+        }
+        let precision = rows("c.log");
+        assert_eq!(precision.len(), 2);
+        for row in precision {
+            for key in ["mse", "mae", "snr", "cosine"] {
+                assert!(row[key].is_number(), "{key}: {row}");
+            }
+            let bins = row["noise"]["histogram"]["counts"].as_array().unwrap();
+            assert_eq!(bins.len(), 32);
+        }
+    }
+}
+
 #[test]
 fn what_is_wrong_with_a_workflow_is_named() {
     let sandbox = sandbox();

@@ -1,3 +1,4 @@
 //! What other systems make of a model, in their own words.
 
 pub mod inc;
+pub mod poprt;
