@@ -1,8 +1,8 @@
 //! The closed form of a job's time with a memory.
 //!
 //! The clocks of [`crate::timing`], with the clocks at which units are resident among what is waited for.
-//! Clocks are counted from the write of CONTROL.start. The pattern of waits soon repeats, here too: a walk
-//! after which every clock is that of the walk before plus the same number, or is the same as ever, is
+//! Clocks are counted from the write of CONTROL.start. The pattern of waits soon repeats, here too: walks
+//! after which every clock is what it was before them plus the same number, or is the same as ever, are
 //! multiplied.
 
 use quaver_contract::config::Dataflow;
@@ -128,6 +128,26 @@ struct Walk<'a> {
     preload: bool,
     init: bool,
     slots: i64,
+    costs: Costs,
+}
+
+/// Clocks for which units occupy the channel: of all but the last tile of an axis, and of the last.
+struct Costs {
+    /// By tile of M and of K.
+    a: [[i64; 2]; 2],
+    /// By tile of N and of K.
+    b: [[i64; 2]; 2],
+}
+
+impl Costs {
+    fn new(plan: &Plan) -> Self {
+        let [m, n, k] = plan.tiles.map(|count| [0, count - 1]);
+        let clocks = |bytes| plan.clocks(bytes) as i64;
+        Self {
+            a: m.map(|m| k.map(|k| clocks(plan.unit_a(m, k)))),
+            b: n.map(|n| k.map(|k| clocks(plan.unit_b(n, k)))),
+        }
+    }
 }
 
 /// A tile in M and N.
@@ -152,7 +172,13 @@ impl<'a> Walk<'a> {
             } else {
                 1
             },
+            costs: Costs::new(plan),
         }
+    }
+
+    /// 1 for the last tile of an axis (M, N, K), 0 for others: they are alike.
+    fn last(&self, axis: usize, index: u64) -> usize {
+        usize::from(index == self.plan.tiles[axis] - 1)
     }
 
     /// Clocks for which the channel is occupied.
@@ -229,11 +255,11 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Reads a unit into the place of a buffer that is free first, or into one of its own; the clock at
-    /// which it is resident.
-    fn read(&self, clocks: &mut Clocks, buffer: Option<usize>, bytes: u64) -> i64 {
+    /// Reads a unit of so many clocks into the place of a buffer that is free first, or into one of its own;
+    /// the clock at which it is resident.
+    fn read(&self, clocks: &mut Clocks, buffer: Option<usize>, cost: i64) -> i64 {
         let free = buffer.map_or(ALWAYS, |buffer| clocks[FREE + buffer * MOST_PLACES]);
-        let end = clocks[CHANNEL].max(free) + self.plan.clocks(bytes) as i64;
+        let end = clocks[CHANNEL].max(free) + cost;
         clocks[CHANNEL] = end;
         end + i64::from(self.plan.memory.latency)
     }
@@ -258,11 +284,11 @@ impl<'a> Walk<'a> {
         };
         let resident_p = match parameters {
             0 => ALWAYS,
-            _ => self.read(clocks, Some(P), plan.unit_p(n)),
+            _ => self.read(clocks, Some(P), plan.clocks(plan.unit_p(n)) as i64),
         };
         let resident_c = match self.init {
             false => ALWAYS,
-            true => self.read(clocks, Some(C), plan.unit_c(m, n)),
+            true => self.read(clocks, Some(C), plan.clocks(plan.unit_c(m, n)) as i64),
         };
         let free = clocks[DRAINED + 1] + 2;
         clocks[PREPARED] = (clocks[PREPARED] + 1).max(free);
@@ -313,11 +339,15 @@ impl<'a> Walk<'a> {
         let (mut resident_a, mut resident_b) = (ALWAYS, ALWAYS);
         if terms > 0 && (!plan.b_once || m == 0) {
             // The columns of the n tile before the last may be replaced as a whole.
-            resident_b = self.read(clocks, Some(B), plan.unit_b(n, k));
+            resident_b = self.read(
+                clocks,
+                Some(B),
+                self.costs.b[self.last(1, n)][self.last(2, k)],
+            );
         }
         if terms > 0 && (!plan.a_once || n == 0) {
             let free = (!plan.a_once).then_some(A);
-            resident_a = self.read(clocks, free, plan.unit_a(m, k));
+            resident_a = self.read(clocks, free, self.costs.a[self.last(0, m)][self.last(2, k)]);
         }
         let first_b = (clocks[SWAP] + core.load - core.rows).max(resident_b);
         let swap = (first_b + core.rows).max(clocks[END]);
@@ -361,11 +391,11 @@ impl<'a> Walk<'a> {
         let has_beats = plan.shape.k > 0;
         let mut resident_a = ALWAYS;
         if has_beats && m == 0 {
-            clocks[RESIDENT_B] = self.read(clocks, Some(B), plan.unit_b(n, 0));
+            clocks[RESIDENT_B] = self.read(clocks, Some(B), self.costs.b[self.last(1, n)][1]);
         }
         if has_beats && (!plan.a_once || n == 0) {
             let free = (!plan.a_once).then_some(A);
-            resident_a = self.read(clocks, free, plan.unit_a(m, 0));
+            resident_a = self.read(clocks, free, self.costs.a[self.last(0, m)][1]);
         }
         let end = clocks[END] + slots;
         let mut load = clocks[UNLOAD]
@@ -425,8 +455,12 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// Walks `times` times, and multiplies once every clock is as late after the one of the walk before, or
-/// has not changed, which means that the walk does not use it.
+/// Walks `times` times, and multiplies once every clock is as late after the one of some walk before, or
+/// has not changed, which means that the walks since do not use it.
+///
+/// The pattern may have a period: places that are filled in turn share a wait that they do not divide.
+/// So clocks are held to those of the walk before and to those of a mark, which moves to the walks 1, 2, 4,
+/// 8, ... and so is behind the pattern's beginning, and far enough apart, at last (Brent's algorithm).
 fn repeat(
     times: u64,
     clocks: &mut Clocks,
@@ -434,21 +468,42 @@ fn repeat(
     walk: impl Fn(&mut Clocks, &mut Breakdown),
 ) {
     let mut left = times;
+    let mut mark = (*clocks, *breakdown);
+    let (mut since_mark, mut move_at) = (0, 1);
     while left > 0 {
-        let (before, cost) = (*clocks, *breakdown);
+        let before = (*clocks, *breakdown);
         walk(clocks, breakdown);
         left -= 1;
-        let step = clocks[END] - before[END];
-        let repeats = |i: usize| clocks[i] == before[i] || clocks[i] - before[i] == step;
-        if left > 0 && (0..FIELDS).all(repeats) {
-            for (clock, before) in clocks.iter_mut().zip(before) {
-                if *clock != before {
-                    *clock += step * left as i64;
-                }
+        since_mark += 1;
+        let period = if repeats(clocks, &before.0) {
+            Some((1, before))
+        } else if repeats(clocks, &mark.0) {
+            Some((since_mark, mark))
+        } else {
+            None
+        };
+        if let Some((period, (then, cost))) = period {
+            let periods = left / period;
+            for (clock, then) in clocks.iter_mut().zip(then) {
+                *clock += (*clock - then) * periods as i64;
             }
             let cost = breakdown.since(&cost);
-            breakdown.add(&cost, left);
+            breakdown.add(&cost, periods);
+            for _ in 0..left % period {
+                walk(clocks, breakdown);
+            }
             return;
         }
+        if since_mark == move_at {
+            mark = (*clocks, *breakdown);
+            (since_mark, move_at) = (0, 2 * move_at);
+        }
     }
+}
+
+/// Whether the clocks are those of then, all as much later, but for those that have not changed.
+fn repeats(clocks: &Clocks, then: &Clocks) -> bool {
+    let step = clocks[END] - then[END];
+    let mut pairs = clocks.iter().zip(then);
+    pairs.all(|(clock, then)| clock == then || clock - then == step)
 }
