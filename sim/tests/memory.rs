@@ -124,7 +124,7 @@ fn traffic_directed_vs_sums() {
 }
 
 #[test]
-fn thousands_of_layers_a_second() {
+fn a_hundred_thousand_layers_a_second() {
     let config = CoreConfig::load("large", &Formats::default()).unwrap();
     let memory = Memory {
         bandwidth: [25, 2],
@@ -143,12 +143,18 @@ fn thousands_of_layers_a_second() {
             parameters: random.below(3).into(),
         })
         .collect();
-    let started = Instant::now();
-    let cycles: u64 = shapes
-        .iter()
-        .map(|shape| memory_timing(&config, shape, &memory).unwrap().cycles)
-        .sum();
-    let seconds = started.elapsed().as_secs_f64();
-    println!("{} layers, {cycles} cycles, {seconds:.3} s", shapes.len());
-    assert!(cycles > 0 && seconds < 4.0, "{seconds} s");
+    // The best of some runs: the machine may be busy with other tests.
+    let runs = [(); 5].map(|()| {
+        let started = Instant::now();
+        let cycles: u64 = shapes
+            .iter()
+            .map(|shape| memory_timing(&config, shape, &memory).unwrap().cycles)
+            .sum();
+        assert!(cycles > 0);
+        started.elapsed().as_secs_f64()
+    });
+    let seconds = runs.into_iter().fold(f64::INFINITY, f64::min);
+    let a_second = shapes.len() as f64 / seconds;
+    println!("{} layers, {a_second:.0} a second", shapes.len());
+    assert!(a_second >= 100_000.0, "{runs:?} s");
 }

@@ -64,6 +64,9 @@ struct Plan {
 /// The most units that a buffer holds at once.
 const MOST_PLACES: usize = 16;
 
+/// The fewest, and what the buffers of C and of P have.
+const PLACES: usize = 2;
+
 impl Plan {
     fn new(config: &CoreConfig, shape: &JobShape, memory: &Memory) -> Result<Self, SimError> {
         let terms = match config.dataflow {
@@ -82,7 +85,7 @@ impl Plan {
             ],
             a_once: false,
             b_once: false,
-            places: [2; 4],
+            places: [PLACES; 4],
         };
         let [a, b] = [plan.unit_a(0, 0), plan.unit_b(0, 0)];
         let panel = plan.codes(1, shape.k * plan.part(1, 0));

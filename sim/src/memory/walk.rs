@@ -8,7 +8,7 @@
 use quaver_contract::config::Dataflow;
 use quaver_contract::{Accumulator, CoreConfig};
 
-use super::{MOST_PLACES, Memory, Plan};
+use super::{MOST_PLACES, Memory, PLACES, Plan};
 use crate::SimError;
 use crate::breakdown::Breakdown;
 use crate::timing::{FIRST_ROTATION, FIRST_TILE, JobShape, Latencies};
@@ -108,8 +108,13 @@ const RESIDENT_B: usize = 7;
 const TAKEN: usize = 8;
 /// The clocks from which the places in the buffers of A, B, C and P may be filled, in the order of
 /// filling.
-const FREE: usize = 9;
-const FIELDS: usize = FREE + 4 * MOST_PLACES;
+const FREE: [usize; 4] = {
+    let a = 9;
+    let b = a + MOST_PLACES;
+    let c = b + MOST_PLACES;
+    [a, b, c, c + PLACES]
+};
+const FIELDS: usize = FREE[P] + PLACES;
 
 const A: usize = 0;
 const B: usize = 1;
@@ -258,7 +263,7 @@ impl<'a> Walk<'a> {
     /// Reads a unit of so many clocks into the place of a buffer that is free first, or into one of its own;
     /// the clock at which it is resident.
     fn read(&self, clocks: &mut Clocks, buffer: Option<usize>, cost: i64) -> i64 {
-        let free = buffer.map_or(ALWAYS, |buffer| clocks[FREE + buffer * MOST_PLACES]);
+        let free = buffer.map_or(ALWAYS, |buffer| clocks[FREE[buffer]]);
         let end = clocks[CHANNEL].max(free) + cost;
         clocks[CHANNEL] = end;
         end + i64::from(self.plan.memory.latency)
@@ -267,7 +272,7 @@ impl<'a> Walk<'a> {
     /// The oldest place of a buffer may be filled again from that clock.
     fn release(&self, clocks: &mut Clocks, buffer: usize, clock: i64) {
         let places = self.plan.places[buffer];
-        let free = &mut clocks[FREE + buffer * MOST_PLACES..][..places];
+        let free = &mut clocks[FREE[buffer]..][..places];
         free.copy_within(1.., 0);
         free[places - 1] = clock;
     }
@@ -484,8 +489,10 @@ fn repeat(
         };
         if let Some((period, (then, cost))) = period {
             let periods = left / period;
-            for (clock, then) in clocks.iter_mut().zip(then) {
-                *clock += (*clock - then) * periods as i64;
+            let now = *clocks;
+            let later = (now[END] - then[END]) * periods as i64;
+            for i in (0..FIELDS).filter(|&i| now[i] != then[i]) {
+                clocks[i] = effect(&now, i) + later;
             }
             let cost = breakdown.since(&cost);
             breakdown.add(&cost, periods);
@@ -504,6 +511,13 @@ fn repeat(
 /// Whether the clocks are those of then, all as much later, but for those that have not changed.
 fn repeats(clocks: &Clocks, then: &Clocks) -> bool {
     let step = clocks[END] - then[END];
-    let mut pairs = clocks.iter().zip(then);
-    pairs.all(|(clock, then)| clock == then || clock - then == step)
+    (0..FIELDS).all(|i| clocks[i] == then[i] || effect(clocks, i) - effect(then, i) == step)
+}
+
+/// What later tiles have of a clock: a place that is free before the channel is keeps nobody waiting.
+fn effect(clocks: &Clocks, field: usize) -> i64 {
+    match field >= FREE[A] {
+        true => clocks[field].max(clocks[CHANNEL]),
+        false => clocks[field],
+    }
 }
