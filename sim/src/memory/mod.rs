@@ -19,6 +19,7 @@
 //! Results leave through a channel of their own, as AXI has one for writing, with the same bandwidth.
 
 mod device;
+mod pattern;
 mod walk;
 
 pub use device::MemoryDevice;

@@ -8,6 +8,7 @@
 use quaver_contract::config::Dataflow;
 use quaver_contract::{Accumulator, CoreConfig};
 
+use super::pattern::repeat;
 use super::{MOST_PLACES, Memory, PLACES, Plan};
 use crate::SimError;
 use crate::breakdown::Breakdown;
@@ -88,12 +89,12 @@ pub fn memory_timing(
 }
 
 /// The clocks that later tiles depend on, by these names.
-type Clocks = [i64; FIELDS];
+pub(super) type Clocks = [i64; FIELDS];
 
 /// The last swap; output-stationary, the last load.
 const SWAP: usize = 0;
 /// The launch of the last row; output-stationary, the last step's rotation.
-const END: usize = 1;
+pub(super) const END: usize = 1;
 /// The last bank was prepared.
 const PREPARED: usize = 2;
 /// The read of the last row of the bank before, and of the one before that.
@@ -101,22 +102,22 @@ const DRAINED: usize = 3;
 /// The last unload; output-stationary alone.
 const UNLOAD: usize = 5;
 /// The channel is free.
-const CHANNEL: usize = 6;
+pub(super) const CHANNEL: usize = 6;
 /// When what is in the buffer of B is resident.
 const RESIDENT_B: usize = 7;
 /// The last B went from the loader to the array; output-stationary alone.
 const TAKEN: usize = 8;
 /// The clocks from which the places in the buffers of A, B, C and P may be filled, in the order of
 /// filling.
-const FREE: [usize; 4] = {
+pub(super) const FREE: [usize; 4] = {
     let a = 9;
     let b = a + MOST_PLACES;
     let c = b + MOST_PLACES;
     [a, b, c, c + PLACES]
 };
-const FIELDS: usize = FREE[P] + PLACES;
+pub(super) const FIELDS: usize = FREE[P] + PLACES;
 
-const A: usize = 0;
+pub(super) const A: usize = 0;
 const B: usize = 1;
 const C: usize = 2;
 const P: usize = 3;
@@ -457,67 +458,5 @@ impl<'a> Walk<'a> {
     fn rotation(&self, clock: i64) -> i64 {
         let late = clock - FIRST_ROTATION;
         (FIRST_ROTATION + late + (-late).rem_euclid(self.slots)).max(FIRST_ROTATION)
-    }
-}
-
-/// Walks `times` times, and multiplies once every clock is as late after the one of some walk before, or
-/// has not changed, which means that the walks since do not use it.
-///
-/// The pattern may have a period: places that are filled in turn share a wait that they do not divide.
-/// So clocks are held to those of the walk before and to those of a mark, which moves to the walks 1, 2, 4,
-/// 8, ... and so is behind the pattern's beginning, and far enough apart, at last (Brent's algorithm).
-fn repeat(
-    times: u64,
-    clocks: &mut Clocks,
-    breakdown: &mut Breakdown,
-    walk: impl Fn(&mut Clocks, &mut Breakdown),
-) {
-    let mut left = times;
-    let mut mark = (*clocks, *breakdown);
-    let (mut since_mark, mut move_at) = (0, 1);
-    while left > 0 {
-        let before = (*clocks, *breakdown);
-        walk(clocks, breakdown);
-        left -= 1;
-        since_mark += 1;
-        let period = if repeats(clocks, &before.0) {
-            Some((1, before))
-        } else if repeats(clocks, &mark.0) {
-            Some((since_mark, mark))
-        } else {
-            None
-        };
-        if let Some((period, (then, cost))) = period {
-            let periods = left / period;
-            let now = *clocks;
-            let later = (now[END] - then[END]) * periods as i64;
-            for i in (0..FIELDS).filter(|&i| now[i] != then[i]) {
-                clocks[i] = effect(&now, i) + later;
-            }
-            let cost = breakdown.since(&cost);
-            breakdown.add(&cost, periods);
-            for _ in 0..left % period {
-                walk(clocks, breakdown);
-            }
-            return;
-        }
-        if since_mark == move_at {
-            mark = (*clocks, *breakdown);
-            (since_mark, move_at) = (0, 2 * move_at);
-        }
-    }
-}
-
-/// Whether the clocks are those of then, all as much later, but for those that have not changed.
-fn repeats(clocks: &Clocks, then: &Clocks) -> bool {
-    let step = clocks[END] - then[END];
-    (0..FIELDS).all(|i| clocks[i] == then[i] || effect(clocks, i) - effect(then, i) == step)
-}
-
-/// What later tiles have of a clock: a place that is free before the channel is keeps nobody waiting.
-fn effect(clocks: &Clocks, field: usize) -> i64 {
-    match field >= FREE[A] {
-        true => clocks[field].max(clocks[CHANNEL]),
-        false => clocks[field],
     }
 }
