@@ -32,6 +32,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "quaver-contract",
             "quaver-golden",
             "quaver-hdl",
+            "quaver-sim",
             "quaver-cosim",
         ],
     ),

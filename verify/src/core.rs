@@ -116,6 +116,11 @@ impl<'a> CoreBench<'a> {
         &mut self.engine
     }
 
+    /// The stalls and ignored bits of the jobs to come.
+    pub(crate) const fn setting(&self) -> &Setting {
+        &self.setting
+    }
+
     /// Clocks that the last job took; 0 when it did not end.
     pub(crate) fn last_cycles(&self) -> u64 {
         self.cycles

@@ -45,6 +45,9 @@ pub enum VerifyError {
         /// The operating system's reason.
         source: std::io::Error,
     },
+    /// The cycle model could not be made.
+    #[error(transparent)]
+    Sim(#[from] quaver_sim::SimError),
     /// The configuration or a job is illegal.
     #[error(transparent)]
     Contract(#[from] ContractError),

@@ -2,6 +2,7 @@
 
 mod accumulate;
 mod convert;
+mod cycle;
 mod decode;
 mod gemm;
 mod invariance;
@@ -79,6 +80,11 @@ pub const SUITES: &[Suite] = &[
         name: "gemm",
         summary: "random jobs of every kind under random stalls, through the core",
         run: gemm::run,
+    },
+    Suite {
+        name: "cycle",
+        summary: "random jobs under random stalls, on the core and on the cycle model: bits, counters, clocks",
+        run: cycle::run,
     },
     Suite {
         name: "invariance",

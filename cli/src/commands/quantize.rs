@@ -36,8 +36,16 @@ EXAMPLES:
   quaver quantize inc digits.onnx --config quantize.json --device gaudi3 -o plan.json
   quaver run digits.onnx --input digits.npz --plan plan.json --against-fp32";
 
+const SYSTEMS: &str = "\
+EXAMPLES:
+  quaver quantize inc --help
+  quaver quantize inc model.onnx --config quantize.json --device gaudi3 -o plan.json
+  quaver quantize poprt model.onnx --fp8-params F143,F143,-1,-3 -o plan.json
+  quaver run model.onnx --input x.npz --plan plan.json";
+
 /// Arguments of `quaver quantize`.
 #[derive(Debug, Args)]
+#[command(after_help = SYSTEMS)]
 pub(crate) struct QuantizeArgs {
     #[command(subcommand)]
     system: System,
