@@ -14,7 +14,7 @@ const SCALE_LATENCY: usize = 3;
 const BIAS_LATENCY: usize = 4;
 const CONVERT_LATENCY: usize = 2;
 /// The same of the rounding of exact sums.
-const FINISH_LATENCY: usize = 4;
+pub(crate) const FINISH_LATENCY: usize = 4;
 
 /// Clocks from the multipliers to `m_axis_d`; exact sums take `FINISH_LATENCY` before them.
 pub(crate) const LATENCY: usize = SCALE_LATENCY + BIAS_LATENCY + CONVERT_LATENCY;

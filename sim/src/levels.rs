@@ -4,6 +4,7 @@
 //! Inner sums go through the array; outer ones past it, in a delay line a column. Where a chunk or a
 //! block is complete the outer takes in the inner one, of a block times the block's scales.
 
+use quaver_contract::config::PROMOTE_LATENCY;
 use quaver_contract::formats::{E4M3FN, E8M0FNU};
 
 use crate::arithmetic::{add, decode_table, multiply, scale_by_power};
@@ -11,8 +12,7 @@ use crate::line::Line;
 use crate::shape::Shape;
 use crate::trace::{Visitor, VisitorExt as _};
 
-/// `CHUNK_LATENCY` and `BLOCK_LATENCY` of `quaver_core`.
-pub(crate) const ADD_LATENCY: usize = 4;
+/// `BLOCK_LATENCY` of `quaver_core`.
 pub(crate) const SCALE_LATENCY: usize = 3;
 
 /// What column 0 is told of the row that it reads, and the later columns after it.
@@ -85,7 +85,7 @@ impl Levels {
             blocks,
             flags: Line::new(columns),
             past: vec![Line::new(lines); columns],
-            promoted: vec![Line::new(ADD_LATENCY); columns],
+            promoted: vec![Line::new(PROMOTE_LATENCY); columns],
         })
     }
 

@@ -1,12 +1,12 @@
 //! What follows from a configuration: the Verilog's parameters and derived widths.
 
-use quaver_contract::config::Dataflow;
+use quaver_contract::config::{Dataflow, PROMOTE_LATENCY};
 use quaver_contract::{Accumulator, CoreBlocks, CoreConfig, Format};
 
 use crate::SimError;
 use crate::arithmetic::{ABSENT, decode_table};
 use crate::fixed::FixedPoint;
-use crate::levels::{ADD_LATENCY, SCALE_LATENCY};
+use crate::levels::SCALE_LATENCY;
 use crate::tokens::Tokens;
 use crate::trace::{Visitor, VisitorExt as _};
 
@@ -141,8 +141,8 @@ impl Shape {
     /// `FLIGHT`: clocks from a launch to its write-back in column 0.
     pub const fn flight(&self) -> usize {
         let retire = match self.block_scales {
-            Some(_) => SCALE_LATENCY + ADD_LATENCY,
-            None if self.chunk_tiles > 0 => ADD_LATENCY,
+            Some(_) => SCALE_LATENCY + PROMOTE_LATENCY,
+            None if self.chunk_tiles > 0 => PROMOTE_LATENCY,
             None => 0,
         };
         1 + self.rows * self.pe_latency + retire

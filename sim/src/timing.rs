@@ -20,11 +20,12 @@
 
 mod output_stationary;
 
-use quaver_contract::config::Dataflow;
+use quaver_contract::config::{Dataflow, PROMOTE_LATENCY};
 use quaver_contract::{Accumulator, CoreConfig, Job, Scale};
 
 use crate::breakdown::Breakdown;
-use crate::drain::LATENCY as DRAIN;
+use crate::drain::{FINISH_LATENCY, LATENCY as DRAIN};
+use crate::levels::SCALE_LATENCY;
 
 /// What decides a job's time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -217,13 +218,6 @@ struct Walk {
     drain: i64,
 }
 
-/// Clocks from the array to the memory of a chunked accumulator, and from the memory to the scale
-/// of an exact one (`CHUNK_LATENCY` and `FINISH_LATENCY`).
-const ADDER: i64 = 4;
-
-/// Clocks more to the memory where a block's sum is scaled (`BLOCK_LATENCY`).
-const BLOCK_SCALE: i64 = 3;
-
 /// Clock of the first tile of every walker: the job is checked at 1, and started at 2.
 pub(crate) const FIRST_TILE: i64 = 4;
 
@@ -251,8 +245,8 @@ impl Latencies {
         let latency = config.pe_latency as i64;
         let chunked = matches!(config.accumulator, Accumulator::Chunked { .. });
         let retire = match config.block_scales {
-            Some(_) => BLOCK_SCALE + ADDER,
-            None if chunked => ADDER,
+            Some(_) => SCALE_LATENCY + PROMOTE_LATENCY,
+            None if chunked => PROMOTE_LATENCY,
             None => 0,
         };
         let exact = config.accumulator == Accumulator::Exact;
@@ -261,8 +255,8 @@ impl Latencies {
             cols,
             lanes: config.lanes(),
             load: rows + (rows - 1) * latency + cols,
-            flight: 2 + rows * latency + retire,
-            drain: DRAIN as i64 + if exact { ADDER } else { 0 },
+            flight: 2 + rows * latency + retire as i64,
+            drain: (DRAIN + if exact { FINISH_LATENCY } else { 0 }) as i64,
         }
     }
 }

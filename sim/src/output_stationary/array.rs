@@ -4,10 +4,10 @@
 //! enters, and stays where it is: the place that enters now is the one that entered `SLOTS` clocks
 //! ago.
 
+use quaver_contract::config::PROMOTE_LATENCY;
 use quaver_golden::dot::Operand;
 
 use crate::arithmetic::{ABSENT, accumulate, add};
-use crate::levels::ADD_LATENCY;
 use crate::line::Line;
 use crate::shape::Shape;
 use crate::trace::{Visitor, VisitorExt as _};
@@ -346,7 +346,7 @@ impl Array {
         let past = (1..=self.latency).map(|age| self.past[self.place_of(pe, age)]);
         let past = past.flat_map(|past| [(past.outer, 32), (past.promote.into(), 1)]);
         v.line("u_past", past);
-        let end = self.latency + ADD_LATENCY;
+        let end = self.latency + PROMOTE_LATENCY;
         v.scope("u_promote", None, |v| {
             v.scope("u_add", None, |v| {
                 v.scope("u_sum", None, |v| {
