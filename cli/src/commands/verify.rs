@@ -23,7 +23,14 @@ EXAMPLES:
   quaver verify
   quaver verify --list
   quaver verify gemm products --config odd --seed 7
+  quaver verify --engine cycle --config os_4x4
   quaver verify --simulator icarus --tier smoke --junit verify.xml --json";
+
+/// Engines that simulate a core.
+const ENGINES: &[&str] = &["rtl", "cycle"];
+
+/// The suite of the cycle model.
+const CYCLE: &str = "cycle";
 
 /// Arguments of `quaver verify`.
 #[derive(Debug, Args)]
@@ -40,6 +47,11 @@ pub(crate) struct VerifyArgs {
     /// Seed of all stimulus
     #[arg(long, value_name = "S", default_value_t = 1)]
     seed: u64,
+
+    /// What is held to the golden model: rtl, the Verilog; cycle, the cycle model, beside the Verilog
+    #[arg(long, value_name = "ENGINE", default_value = "rtl",
+        value_parser = one_of(ENGINES, |name| name))]
+    engine: &'static str,
 
     #[command(flatten)]
     simulator: SimulatorArgs,
@@ -79,8 +91,16 @@ struct Json<'a> {
 /// # Errors
 /// [`CliError`] for bad input, and when a suite could not run to its end.
 pub(crate) fn run(args: &VerifyArgs, global: &Global) -> Result<bool, CliError> {
+    let of_model = args.engine == CYCLE;
+    if let Some(name) = args.suites.iter().find(|name| of_model && *name != CYCLE) {
+        let found = format!("cycle with suite {name}");
+        return Err(CliError::option("--engine", found, "suite cycle"));
+    }
     let suites: Vec<&'static Suite> = match args.suites.as_slice() {
-        [] => SUITES.iter().collect(),
+        [] => SUITES
+            .iter()
+            .filter(|suite| !of_model || suite.name == CYCLE)
+            .collect(),
         names => names
             .iter()
             .map(|name| Suite::get(name).map_err(CliError::other))

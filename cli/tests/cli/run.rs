@@ -118,6 +118,17 @@ fn distance(results: &[f32], expected: &[f64]) -> f64 {
     (results.iter().zip(expected).map(distance).sum::<f64>() / whole).sqrt()
 }
 
+/// The line is refused in one line that has all of the texts.
+fn refused(sandbox: &Sandbox, line: &str, expected: &[&str]) {
+    let outcome = sandbox.line(line);
+    let error = outcome.stderr;
+    assert_eq!(outcome.code, Some(2), "{line}: {error}");
+    assert_eq!(error.lines().count(), 1, "{line}: {error}");
+    for text in expected {
+        assert!(error.contains(text), "{line}: {error}");
+    }
+}
+
 #[test]
 fn a_small_network_vs_loops() {
     let sandbox = sandbox();
@@ -238,13 +249,7 @@ fn what_is_wrong_is_named() {
             vec!["conv", "int8"],
         ),
     ] {
-        let outcome = sandbox.line(line);
-        let error = outcome.stderr;
-        assert_eq!(outcome.code, Some(2), "{line}: {error}");
-        assert_eq!(error.lines().count(), 1, "{line}: {error}");
-        for text in expected {
-            assert!(error.contains(text), "{line}: {error}");
-        }
+        refused(&sandbox, line, &expected);
     }
     assert_eq!(sandbox.files(), before);
 }
@@ -459,13 +464,7 @@ fn what_is_wrong_with_a_workflow_is_named() {
             vec!["mode.json", "accumulator"],
         ),
     ] {
-        let outcome = sandbox.line(line);
-        let error = outcome.stderr;
-        assert_eq!(outcome.code, Some(2), "{line}: {error}");
-        assert_eq!(error.lines().count(), 1, "{line}: {error}");
-        for text in expected {
-            assert!(error.contains(text), "{line}: {error}");
-        }
+        refused(&sandbox, line, &expected);
     }
     assert_eq!(sandbox.files(), before);
 }

@@ -22,6 +22,27 @@ fn list_names_every_suite() {
 }
 
 #[test]
+fn the_cycle_model_has_a_suite_of_its_own() {
+    let sandbox = Sandbox::new();
+    let run = "verify --engine cycle --config single --tier smoke --simulator icarus --json";
+    let report = sandbox.line(run).json();
+    let suites = report["suites"].as_array().unwrap();
+    assert_eq!(suites.len(), 1);
+    assert_eq!(
+        (&suites[0]["name"], &suites[0]["mismatches"]),
+        (&"cycle".into(), &0.into())
+    );
+    assert!(suites[0]["cases"].as_u64().unwrap() > 0);
+    let outcome = sandbox.line("verify products --engine cycle --config single");
+    assert_eq!(outcome.code, Some(2));
+    assert!(
+        outcome.stderr.contains("suite products"),
+        "{}",
+        outcome.stderr
+    );
+}
+
+#[test]
 fn suites_that_agree_end_with_0() {
     let sandbox = Sandbox::new();
     let text = sandbox.line(&format!("{RUN} --seed 77")).ok();
