@@ -8,4 +8,5 @@ mod observer;
 
 pub use granularity::Granularity;
 pub use histogram::{BINS, MagnitudeHistogram};
+pub(crate) use observer::rank;
 pub use observer::{Observer, ObserverKind, dynamic};

@@ -173,7 +173,8 @@ pub fn dynamic(
         .collect())
 }
 
-fn rank(mut group: Vec<f32>, percent: f64) -> f32 {
+/// The smallest magnitude that `percent` of 100 numbers do not exceed; NaN where there is one.
+pub(crate) fn rank(mut group: Vec<f32>, percent: f64) -> f32 {
     for value in &mut group {
         *value = value.abs();
     }

@@ -3,14 +3,18 @@
 //! Nodes run in the file's order, each by a function of `operators`; matrix products go through
 //! `products`, where the plan decides in what they are computed. A value is dropped after its last use.
 
+mod blocks;
 mod context;
 mod hook;
+mod host;
 mod operators;
+mod outputs;
 mod products;
+mod scales;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use ndarray::Axis;
+use ndarray::{ArrayD, Axis};
 use quaver_contract::Engine;
 
 use context::{Context, node_error};
@@ -138,6 +142,52 @@ impl<'m> Session<'m> {
                 .map(|channel| channel.iter().copied().collect())
                 .collect(),
         })
+    }
+
+    /// The constant weight of a node with products; `None` where it has none.
+    pub fn constant(&self, name: &str) -> Option<&ArrayD<f32>> {
+        let (node, _) = self.nodes.iter().find(|(node, _)| node.label() == name)?;
+        match self.constants.get(node.inputs.get(1)?.as_str())? {
+            Tensor::Float(values) => Some(values),
+            _ => None,
+        }
+    }
+
+    /// The numbers of each output channel of a node's constant weight, and how many columns of its
+    /// products each channel has: one, but for a transposed convolution, where it has one a tap.
+    pub fn columns(&self, name: &str) -> Option<(Vec<Vec<f32>>, usize)> {
+        let (node, _) = self.nodes.iter().find(|(node, _)| node.label() == name)?;
+        let values = self.constant(name)?;
+        if node.operator == "MatMul" && values.ndim() == 1 {
+            return Some((vec![values.iter().copied().collect()], 1));
+        }
+        if node.operator != "ConvTranspose" {
+            return Some((self.weight(name)?, 1));
+        }
+        let groups = match node.attribute("group") {
+            Some(Attribute::Int(groups)) => usize::try_from(*groups).ok()?,
+            _ => 1,
+        };
+        let &[depth, per_group, ref taps @ ..] = values.shape() else {
+            return None;
+        };
+        let own = depth.checked_div(groups)?;
+        let channel = |(group, filter)| -> Vec<f32> {
+            let rows = (group * own)..((group + 1) * own);
+            let rows = values.slice_axis(Axis(0), rows.into());
+            rows.index_axis(Axis(1), filter).iter().copied().collect()
+        };
+        let channels = (0..groups).flat_map(|group| (0..per_group).map(move |f| (group, f)));
+        Some((channels.map(channel).collect(), taps.iter().product()))
+    }
+
+    /// What a node multiplies its activation by before its product: Gemm's `alpha`, else 1.
+    pub fn factor(&self, name: &str) -> f32 {
+        let node = self.nodes.iter().find(|(node, _)| node.label() == name);
+        match node.and_then(|(node, _)| node.attribute("alpha")) {
+            Some(Attribute::Float(alpha)) => *alpha,
+            _ => 1.0,
+        }
     }
 
     /// Forgets codes of weights that another plan made.

@@ -1,22 +1,28 @@
 //! Every matrix product of a model, lowered to jobs in one place.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
 use quaver_contract::formats::FP32;
 use quaver_contract::{Conversion, Engine, Formats, Job, Scale};
 
+use super::blocks;
 use super::hook::{Hook, Product};
+use super::host;
+use super::scales::{Lines, scales};
 use crate::Error;
 use crate::onnx::Node;
-use crate::plan::{Kept, LayerPlan, Plan, Quantiser, ScalePlan};
-use crate::scale::{Codec, max_value};
+use crate::plan::{Kept, LayerPlan, Plan, Quantiser};
+use crate::scale::Codec;
 
 /// Codes of a matrix, and what each line of it was divided by: one scale, or one a line.
 #[derive(Clone)]
-struct Codes {
-    codes: Array2<u8>,
-    scales: Vec<f32>,
+pub(super) struct Codes {
+    pub(super) codes: Array2<u8>,
+    pub(super) scales: Vec<f32>,
+    /// Codes of the scales of its blocks.
+    pub(super) blocks: Option<Array2<u32>>,
 }
 
 /// What carries products out: the plan, the engine, and who watches.
@@ -28,17 +34,11 @@ pub(crate) struct Products<'p> {
     weights: &'p mut Weights,
 }
 
-/// Codes of constant weights.
+/// Codes of constant weights, or the numbers that they stand for.
 #[derive(Default)]
 pub(crate) struct Weights {
     codes: HashMap<(String, usize), Codes>,
-}
-
-/// The lines of a matrix that may have a scale each.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Lines {
-    Rows,
-    Columns,
+    numbers: HashMap<(String, usize), Array2<f32>>,
 }
 
 /// A product of a node: `D[M,N] = A[M,K] * B[K,N] + bias[N]`.
@@ -78,18 +78,39 @@ impl<'p> Products<'p> {
         let plan = self.plan;
         match plan.layer(node.label()) {
             LayerPlan::Keep(kept) => kept_product(*kept, operands),
-            LayerPlan::Quantised {
+            LayerPlan::Quantised { input, weight, .. } => self.job(node, operands, input, weight),
+            LayerPlan::Dequantised {
+                compute,
                 input,
                 weight,
-                output,
-            } => {
-                let mut result = self.job(node, operands, input, weight)?;
-                if let Some(output) = output {
-                    requantise(&mut result, output)?;
-                }
-                Ok(result)
-            }
+                ..
+            } => self.on_host(node, operands, *compute, [input, weight]),
         }
+    }
+
+    /// The product of dequantised operands.
+    fn on_host(
+        &mut self,
+        node: &Node,
+        operands: &Operands<'_>,
+        compute: Kept,
+        [input, weight]: [&Option<Quantiser>; 2],
+    ) -> Result<Array2<f32>, Error> {
+        let place = (Lines::Rows, 0);
+        let a = host::dequantised(operands.a, input.as_ref(), compute, place)?;
+        let make = || {
+            let place = (Lines::Columns, operands.channel);
+            host::dequantised(operands.b, weight.as_ref(), compute, place)
+        };
+        if !operands.constant {
+            return host::product(&a, &make()?, operands, compute);
+        }
+        let key = (node.label().to_owned(), operands.index);
+        let b = match self.weights.numbers.entry(key) {
+            Entry::Occupied(entry) => entry.into_mut(),
+            Entry::Vacant(entry) => entry.insert(make()?),
+        };
+        host::product(&a, b, operands, compute)
     }
 
     fn job(
@@ -120,6 +141,7 @@ impl<'p> Products<'p> {
         };
         let by_row = a.scales.len() > 1;
         let factor = if by_row { 1.0 } else { a.scales[0] };
+        let blocks = blocks::Pair::of((&a, input), (b, weight))?;
         let scales: Array1<u32> = b.scales.iter().map(|s| (factor * s).to_bits()).collect();
         let bias = operands.bias.map(|bias| bias.mapv(f32::to_bits));
         let job = Job {
@@ -129,7 +151,7 @@ impl<'p> Products<'p> {
             format_b: weight.conversion.format,
             accumulator: self.plan.accumulator,
             init: None,
-            blocks: None,
+            blocks: blocks.as_ref().map(blocks::Pair::scales),
             scale: match scales.len() {
                 1 => Scale::Tensor(scales[0]),
                 _ => Scale::PerColumn(scales.view()),
@@ -185,7 +207,7 @@ fn kept_product(kept: Kept, operands: &Operands<'_>) -> Result<Array2<f32>, Erro
 }
 
 /// Every number rounded to a format.
-fn round(values: ArrayView2<'_, f32>, codec: &Codec) -> Array2<f32> {
+pub(super) fn round(values: ArrayView2<'_, f32>, codec: &Codec) -> Array2<f32> {
     let values = values.as_standard_layout();
     let mut rounded = Array2::zeros(values.dim());
     let numbers = values.as_slice().expect("standard layout");
@@ -197,13 +219,6 @@ fn round(values: ArrayView2<'_, f32>, codec: &Codec) -> Array2<f32> {
     rounded
 }
 
-/// A dynamic scale: of the largest finite magnitude.
-fn dynamic<'a>(values: impl Iterator<Item = &'a f32>, largest: f32) -> f32 {
-    let magnitude = |value: &f32| if value.is_finite() { value.abs() } else { 0.0 };
-    let scale = values.map(magnitude).fold(0.0, f32::max) / largest;
-    if scale == 0.0 { 1.0 } else { scale }
-}
-
 /// Codes of a matrix. `channel` is the first of its columns among those that a static plan has.
 fn quantise(
     values: ArrayView2<'_, f32>,
@@ -211,36 +226,13 @@ fn quantise(
     lines: Lines,
     channel: usize,
 ) -> Result<Codes, Error> {
-    let codec = Codec::with(&quantiser.conversion)?;
-    let largest = max_value(codec.format());
-    let axis = match lines {
-        Lines::Rows => Axis(0),
-        Lines::Columns => Axis(1),
-    };
-    let count = values.len_of(axis);
-    let scales = match &quantiser.scale {
-        ScalePlan::Tensor(scale) => vec![*scale],
-        ScalePlan::DynamicTensor => vec![dynamic(values.iter(), largest)],
-        ScalePlan::DynamicLines => {
-            let lines = values.axis_iter(axis);
-            lines.map(|line| dynamic(line.iter(), largest)).collect()
-        }
-        ScalePlan::Channels(scales) => {
-            let own = scales.get(channel..channel + count);
-            let own = own.filter(|_| lines == Lines::Columns);
-            own.map(<[f32]>::to_vec).ok_or_else(|| {
-                let found = format!(
-                    "{} for channels {channel} to {}",
-                    scales.len(),
-                    channel + count
-                );
-                Error::illegal("scales", found, "one for each output channel of a weight")
-            })?
-        }
-    };
-    if let Some(scale) = scales.iter().find(|s| !(s.is_finite() && **s > 0.0)) {
-        return Err(Error::illegal("scale", scale, "positive, finite numbers"));
+    if let Some(blocks) = blocks::of(quantiser) {
+        return blocks::codes(values, quantiser, blocks, lines);
     }
+    let codec = Codec::with(&quantiser.conversion)?;
+    let axis = lines.axis();
+    let count = values.len_of(axis);
+    let scales = scales(values, quantiser, lines, channel)?;
     let mut codes = Array2::zeros(values.dim());
     let mut wide = Vec::new();
     let mut numbers = Vec::new();
@@ -268,22 +260,9 @@ fn quantise(
             }
         }
     }
-    Ok(Codes { codes, scales })
-}
-
-/// Rounds results as an output quantiser does.
-fn requantise(result: &mut Array2<f32>, quantiser: &Quantiser) -> Result<(), Error> {
-    let codec = Codec::with(&quantiser.conversion)?;
-    let scale = match quantiser.scale {
-        ScalePlan::Tensor(scale) => scale,
-        ScalePlan::DynamicTensor => dynamic(result.iter(), max_value(codec.format())),
-        ScalePlan::Channels(_) | ScalePlan::DynamicLines => {
-            let allowed = "one for the tensor";
-            return Err(Error::illegal("output scales", "one a channel", allowed));
-        }
-    };
-    let numbers = result.as_slice_mut().expect("results are in C order");
-    let before = numbers.to_vec();
-    codec.round_trip(&before, scale, numbers);
-    Ok(())
+    Ok(Codes {
+        codes,
+        scales,
+        blocks: None,
+    })
 }

@@ -2,12 +2,29 @@
 //!
 //! A quantised layer computes, for operands x with scale s:
 //!
-//! 1. `q = encode(RNE32(x / s))`; `encode` is the quantiser's conversion.
+//! 1. `q = encode(RNE32(x / s))`; `encode` is the quantiser's conversion, to nearest, ties to even,
+//!    saturating. An operand in blocks has the codes and scales of numerics.md, section 7, along K; one
+//!    rounding, of the exact quotient.
 //! 2. the job `A * B` of the codes with the plan's accumulator, from +0, to FP32, with scale
 //!    `RNE32(sa * sb)`, one for each column where the weight has a scale for each, and the layer's bias.
 //!    Where the input has a scale for each row, the job's scale is `sb` and it has no bias; the result
 //!    of row m is then `RNE32(RNE32(sa[m] * d) + bias)`.
-//! 3. `RNE32(s * decode(encode(RNE32(y / s))))` where the layer has an output quantiser.
+//!    Operands in blocks are the job's `blocks` (numerics.md 7.8), with the scales of both in one format
+//!    and of one length. An operand without blocks beside one that has them has block scales of 1 and its
+//!    own scale as above. The tensor's scale of `nvfp4` is the operand's `s` above, and it is 1 for other
+//!    kinds. A scale in bfloat16 is a binary32 number, and the job has it so.
+//! 3. of the layer's result y, all of it, bias included: `RNE32(s * decode(encode(RNE32(y / s))))`, where
+//!    the layer has an output quantiser.
+//!
+//! A dequantised layer runs no job. Its operands are quantised as above and dequantised:
+//! `RNE32(s * decode(q))`, for blocks `RNE32(S * T * decode(q))`; formats of more than 8 bits will do
+//! too. An operand without a quantiser stays as it is. Operands are then rounded to `compute` (fp32, fp16
+//! or bf16; overflow gives infinity). A sum starts from +0 and takes its products, which are exact in
+//! binary64, in ascending k, each addition rounded to binary64; the sum is rounded to binary32, the bias
+//! added in binary32, and the result rounded to `compute`; then step 3. On every host that is the same.
+//!
+//! A batch of matrices, or a convolution's groups, are products of their own, each with its own dynamic
+//! scales.
 
 pub mod file;
 
@@ -15,6 +32,8 @@ use std::collections::BTreeMap;
 
 pub use file::PlanFile;
 use quaver_contract::{Accumulator, Conversion};
+
+use crate::scale::blocks::Blocks;
 
 /// What every product layer is computed in.
 #[derive(Clone, Debug)]
@@ -82,6 +101,17 @@ pub enum LayerPlan {
         /// Of the result; `None` leaves it in FP32.
         output: Option<Quantiser>,
     },
+    /// No job: operands that were quantised and dequantised, in host arithmetic.
+    Dequantised {
+        /// What operands and result are rounded to.
+        compute: Kept,
+        /// Of the activation; `None` leaves it as it is.
+        input: Option<Quantiser>,
+        /// Of the weight, or of the second operand where both are activations.
+        weight: Option<Quantiser>,
+        /// Of the result.
+        output: Option<Quantiser>,
+    },
 }
 
 /// How a tensor becomes codes.
@@ -105,4 +135,14 @@ pub enum ScalePlan {
     DynamicTensor,
     /// A dynamic one for each row of the job's A (of an input), or column of its B (of a weight).
     DynamicLines,
+    /// As the dynamic ones, with amax the smallest finite magnitude that so many of 100 of the finite
+    /// ones do not exceed.
+    DynamicPercentile {
+        /// 0 to 100.
+        percent: f64,
+        /// Whether each row or column has its own.
+        lines: bool,
+    },
+    /// One for each block along K, found at run time.
+    Blocks(Blocks),
 }

@@ -4,8 +4,8 @@ use ndarray::{Array2, ArrayD, ArrayView2, ArrayView4, IxDyn, s};
 use rayon::prelude::*;
 
 use super::super::context::Context;
+use super::super::outputs::finish;
 use super::super::products::Operands;
-use super::matrix::watch;
 use super::pool::{Window, window};
 use crate::{Error, Tensor};
 
@@ -125,8 +125,7 @@ pub(super) fn conv(
             }
         }
     }
-    let result = flatten(result, shapes.flat);
-    watch(context, x, w, &result)?;
+    let result = finish(context, x, w, flatten(result, shapes.flat))?;
     Ok(vec![Tensor::Float(result)])
 }
 
@@ -244,7 +243,6 @@ pub(super) fn conv_transpose(
             }
         }
     }
-    let result = flatten(result, shapes.flat);
-    watch(context, x, w, &result)?;
+    let result = finish(context, x, w, flatten(result, shapes.flat))?;
     Ok(vec![Tensor::Float(result)])
 }

@@ -3,30 +3,11 @@
 use ndarray::{Array1, Array2, ArrayD, ArrayView2, Ix1, Ix2, IxDyn};
 
 use super::super::context::{Context, broadcast};
-use super::super::hook::Layer;
+use super::super::outputs::finish;
 use super::super::products::Operands;
 use crate::{Error, Tensor};
 
 type Inputs<'a> = [Option<&'a Tensor>];
-
-/// Tells the hook of a layer that ran.
-pub(super) fn watch(
-    context: &mut Context<'_, '_>,
-    input: &ArrayD<f32>,
-    weight: &ArrayD<f32>,
-    output: &ArrayD<f32>,
-) -> Result<(), Error> {
-    let node = context.node;
-    let constant = context.constant.get(1) == Some(&true);
-    context.products.hook.layer(&Layer {
-        node: node.label(),
-        operator: &node.operator,
-        input: input.view(),
-        weight: weight.view(),
-        constant,
-        output: output.view(),
-    })
-}
 
 pub(super) fn matmul(
     context: &mut Context<'_, '_>,
@@ -111,7 +92,7 @@ pub(super) fn matmul(
     let result = result
         .into_shape_with_order(IxDyn(&shape))
         .expect("the same elements");
-    watch(context, a, b, &result)?;
+    let result = finish(context, a, b, result)?;
     Ok(vec![Tensor::Float(result)])
 }
 
@@ -199,6 +180,6 @@ pub(super) fn gemm(
         result.zip_mut_with(&c, |sum, &c| *sum += beta * c);
     }
     let result = result.into_dyn();
-    watch(context, a, b, &result)?;
+    let result = finish(context, a, b, result)?;
     Ok(vec![Tensor::Float(result)])
 }
