@@ -52,7 +52,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "quaver-study",
         ],
     ),
-    ("quaver-bench", &["quaver-contract", "quaver-fast"]),
+    (
+        "quaver-bench",
+        &["quaver-contract", "quaver-fast", "quaver-quant"],
+    ),
     ("quaver-quant", &["quaver-contract", "quaver-fast"]),
     ("quaver-study", &["quaver-contract", "quaver-fast"]),
     (

@@ -5,6 +5,7 @@
 
 mod convert;
 mod gemm;
+mod models;
 mod peer;
 
 use std::path::{Path, PathBuf};
@@ -33,6 +34,14 @@ pub enum BenchError {
     /// The engine's threads.
     #[error("cannot start threads: {0}")]
     Threads(String),
+    /// A model or its inputs.
+    #[error("'{}': {source} (scripts/models/write makes the models)", path.display())]
+    Model {
+        /// The model.
+        path: PathBuf,
+        /// What is wrong with it, or with its run.
+        source: Box<quaver_quant::Error>,
+    },
     /// A group of benchmarks that does not exist.
     #[error("unknown benchmark '{name}' (known: {known})")]
     Unknown {
@@ -65,6 +74,8 @@ pub struct Measurement {
 pub struct Options {
     /// A Python with numpy and ml_dtypes.
     pub python: PathBuf,
+    /// Where the models are.
+    pub models: PathBuf,
     /// Pairs of runs a figure; at least 5.
     pub pairs: usize,
     /// Measures only what has this in its name; all when empty.
@@ -72,7 +83,14 @@ pub struct Options {
 }
 
 /// The groups of benchmarks by name.
-pub const GROUPS: &[&str] = &["gemm", "accumulators", "blocks", "quantise", "convert"];
+pub const GROUPS: &[&str] = &[
+    "gemm",
+    "accumulators",
+    "blocks",
+    "quantise",
+    "convert",
+    "models",
+];
 
 /// Measures groups of benchmarks (all of them when `names` is empty), telling `done` of each
 /// figure as it comes.
@@ -104,7 +122,8 @@ pub fn run(
             "accumulators" => gemm::accumulators(options, &mut report)?,
             "blocks" => gemm::blocks(options, &mut report)?,
             "quantise" => gemm::quantise(options, &mut report)?,
-            _ => convert::run(options, &mut report)?,
+            "convert" => convert::run(options, &mut report)?,
+            _ => models::run(options, &mut report)?,
         }
     }
     Ok(all)

@@ -1,6 +1,6 @@
 """The Python side of a benchmark: times one operation of a peer library for each line read.
 
-Lines are `sgemm M N K`, `encode COUNT DTYPE` or `decode COUNT DTYPE`; the answer is the seconds of
+Lines are `sgemm M N K`, `encode COUNT DTYPE`, `decode COUNT DTYPE` or `onnx THREADS MODEL INPUTS`; the answer is the seconds of
 one run, or `error: ...`. The first line printed names the libraries.
 """
 import sys
@@ -13,6 +13,11 @@ except ImportError as error:
     print(f"error: {error}; scripts/setup installs it", flush=True)
     sys.exit(1)
 
+try:
+    import onnxruntime
+except ImportError:
+    onnxruntime = None  # only models need it
+
 prepared = {}
 
 
@@ -24,6 +29,14 @@ def prepare(words):
         b = random.random((k, n), dtype=np.float32)
         out = np.empty((m, n), dtype=np.float32)
         return lambda: np.matmul(a, b, out=out)
+    if words[0] == "onnx":
+        if onnxruntime is None:
+            raise ImportError("onnxruntime is missing; target/venv-models has it")
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = int(words[1])
+        session = onnxruntime.InferenceSession(words[2], options, providers=["CPUExecutionProvider"])
+        inputs = dict(np.load(words[3]))
+        return lambda: session.run(None, inputs)
     count, dtype = int(words[1]), np.dtype(getattr(ml_dtypes, words[2]))
     values = (random.random(count, dtype=np.float32) - 0.5) * 100
     codes = values.astype(dtype)
@@ -34,7 +47,7 @@ def prepare(words):
 
 
 blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
-print(f"numpy {np.__version__} {blas['name']} {blas['version']}\tml_dtypes {ml_dtypes.__version__}", flush=True)
+print(f"numpy {np.__version__} {blas['name']} {blas['version']}\tml_dtypes {ml_dtypes.__version__}\tonnxruntime {getattr(onnxruntime, '__version__', '')}", flush=True)
 for line in sys.stdin:
     words = line.split()
     try:

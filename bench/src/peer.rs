@@ -24,6 +24,8 @@ pub(crate) struct Peer {
     pub(crate) numpy: String,
     /// ml_dtypes.
     pub(crate) ml_dtypes: String,
+    /// onnxruntime.
+    pub(crate) onnxruntime: String,
 }
 
 impl Peer {
@@ -55,13 +57,15 @@ impl Peer {
             threads,
             numpy: String::new(),
             ml_dtypes: String::new(),
+            onnxruntime: String::new(),
         };
         let names = peer.answer(python)?;
-        let (numpy, ml_dtypes) = names
-            .split_once('\t')
-            .ok_or_else(|| failed(format!("unexpected answer '{names}'")))?;
+        let [numpy, ml_dtypes, onnxruntime] = names.split('\t').collect::<Vec<_>>()[..] else {
+            return Err(failed(format!("unexpected answer '{names}'")));
+        };
         peer.numpy = numpy.to_owned();
         peer.ml_dtypes = ml_dtypes.to_owned();
+        peer.onnxruntime = onnxruntime.to_owned();
         Ok(peer)
     }
 

@@ -258,4 +258,12 @@ pub trait Engine {
     /// [`EngineError`] for a job that breaks the contract, a feature that the engine's
     /// configuration does not have, or a failure of the engine itself.
     fn run(&mut self, job: &Job<'_>) -> Result<JobResult, EngineError>;
+
+    /// Runs jobs that do not depend on one another; the results are in their order.
+    ///
+    /// # Errors
+    /// As [`Engine::run`], of the first job that cannot be run.
+    fn run_all(&mut self, jobs: &[Job<'_>]) -> Result<Vec<JobResult>, EngineError> {
+        jobs.iter().map(|job| self.run(job)).collect()
+    }
 }

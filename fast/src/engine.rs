@@ -44,7 +44,8 @@ impl Fast {
         })
     }
 
-    fn multiply(&self, job: &Job<'_>) -> Result<Array2<u32>, ContractError> {
+    /// The result of a job that so many threads share.
+    fn multiply(&self, job: &Job<'_>, threads: usize) -> Result<Array2<u32>, ContractError> {
         job.validate()?;
         if job.output.rounding == Rounding::Stochastic {
             return Err(ContractError::illegal(
@@ -64,7 +65,6 @@ impl Fast {
         if let Some(memory) = values.as_slice_mut() {
             huge_pages::ask(memory);
         }
-        let threads = self.threads.current_num_threads();
         let (tile_rows, tile_cols) = <f32 as Element>::tile(self.isa);
         // Slabs of whole tiles: rows where there are enough of them, columns otherwise.
         let by_rows = m.div_ceil(tile_rows) >= 2 * threads || threads == 1;
@@ -151,8 +151,22 @@ impl Engine for Fast {
 
     fn run(&mut self, job: &Job<'_>) -> Result<JobResult, EngineError> {
         Ok(JobResult {
-            values: self.multiply(job)?,
+            values: self.multiply(job, self.threads.current_num_threads())?,
             counters: None,
         })
+    }
+
+    /// Many jobs are shared out whole: a thread each.
+    fn run_all(&mut self, jobs: &[Job<'_>]) -> Result<Vec<JobResult>, EngineError> {
+        if jobs.len() < self.threads.current_num_threads() {
+            return jobs.iter().map(|job| self.run(job)).collect();
+        }
+        let run = |job| {
+            Ok(JobResult {
+                values: self.multiply(job, 1)?,
+                counters: None,
+            })
+        };
+        self.threads.install(|| jobs.par_iter().map(run).collect())
     }
 }

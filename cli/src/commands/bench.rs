@@ -10,7 +10,8 @@ use crate::error::CliError;
 
 const EXAMPLES: &str = "\
 Every figure is measured in turn with its peer's, and the ratio is the median over the pairs: above
-1 is faster than the peer. The peers are numpy's sgemm and ml_dtypes, in the given Python.
+1 is faster than the peer. The peers are numpy's sgemm, ml_dtypes and
+onnxruntime, in the given Python.
 
 GROUPS:
   gemm          the fp32 accumulator over shapes, on one and two threads
@@ -18,12 +19,14 @@ GROUPS:
   blocks        operands with scales of blocks
   quantise      FP32 operands quantised and multiplied, beside the product alone
   convert       FP32 to FP8 and back, and the share of a memcpy's bytes per second
+  models        whole models in FP8 beside onnxruntime's FP32; scripts/models/write makes them
 
 A group takes less than two minutes.
 
 EXAMPLES:
   quaver bench --python target/venv/bin/python
   quaver bench convert gemm --python target/venv/bin/python --json
+  quaver bench models --python target/venv-models/bin/python
   quaver bench accumulators --only dot_gaudi3 --python target/venv/bin/python";
 
 /// Arguments of `quaver bench`.
@@ -34,9 +37,13 @@ pub(crate) struct BenchArgs {
     #[arg(value_name = "GROUP", value_parser = clap::builder::PossibleValuesParser::new(GROUPS))]
     groups: Vec<String>,
 
-    /// A Python that has numpy and ml_dtypes
+    /// A Python that has numpy, ml_dtypes and onnxruntime
     #[arg(long, value_name = "FILE", default_value = "python3")]
     python: PathBuf,
+
+    /// The folder of the models
+    #[arg(long, value_name = "FOLDER", default_value = "target/models")]
+    models: PathBuf,
 
     /// Pairs of runs a figure, at least 5
     #[arg(long, value_name = "COUNT", default_value_t = 7,
@@ -59,6 +66,7 @@ pub(crate) struct BenchArgs {
 pub(crate) fn run(args: &BenchArgs) -> Result<(), CliError> {
     let options = Options {
         python: args.python.clone(),
+        models: args.models.clone(),
         pairs: args.pairs.into(),
         only: args.only.clone(),
     };

@@ -1,9 +1,9 @@
 //! Operands whose blocks along K have scales of their own, for jobs.
 
-use ndarray::{Array2, ArrayView2, Axis};
+use ndarray::{Array2, ArrayView2};
 use quaver_contract::BlockScales;
 
-use super::products::Codes;
+use super::operand::{Codes, JobCodes};
 use super::scales::Lines;
 use crate::Error;
 use crate::plan::{Quantiser, ScalePlan};
@@ -29,7 +29,11 @@ pub(super) fn codes(
         Lines::Rows => along(values)?,
         Lines::Columns => {
             let mut turned = along(values.reversed_axes())?;
-            turned.codes = turned.codes.reversed_axes().as_standard_layout().into_owned();
+            turned.codes = turned
+                .codes
+                .reversed_axes()
+                .as_standard_layout()
+                .into_owned();
             turned.scales = turned.scales.reversed_axes();
             turned
         }
@@ -51,26 +55,29 @@ pub(super) struct Pair {
 impl Pair {
     /// Of two operands; an operand without blocks has scales of 1. `None` where neither has blocks.
     pub(super) fn of(
-        (a, input): (&Codes, &Quantiser),
-        (b, weight): (&Codes, &Quantiser),
+        (a, input): (&JobCodes<'_>, &Quantiser),
+        (b, weight): (&JobCodes<'_>, &Quantiser),
     ) -> Result<Option<Self>, Error> {
         let blocks = match (of(input), of(weight)) {
             (None, None) => return Ok(None),
             (Some(a), Some(b)) if (a.kind.format(), a.length) != (b.kind.format(), b.length) => {
                 let text = |blocks: Blocks| format!("{}:{}", blocks.kind.name(), blocks.length);
                 let found = format!("{} and {}", text(a), text(b));
-                let allowed = "blocks of one length, whose scales have one format, in both operands";
+                let allowed =
+                    "blocks of one length, whose scales have one format, in both operands";
                 return Err(Error::illegal("blocks", found, allowed));
             }
             (Some(blocks), _) | (None, Some(blocks)) => blocks,
         };
-        let count = a.codes.ncols().div_ceil(blocks.length);
+        let count = a.view().ncols().div_ceil(blocks.length);
         let ones = |shape| Array2::from_elem(shape, blocks.kind.one());
-        let (rows, columns) = (a.codes.len_of(Axis(0)), b.codes.len_of(Axis(1)));
+        let (rows, columns) = (a.view().nrows(), b.view().ncols());
         Ok(Some(Self {
             blocks,
-            a: a.blocks.clone().unwrap_or_else(|| ones((rows, count))),
-            b: b.blocks.clone().unwrap_or_else(|| ones((count, columns))),
+            a: a.blocks().cloned().unwrap_or_else(|| ones((rows, count))),
+            b: b.blocks()
+                .cloned()
+                .unwrap_or_else(|| ones((count, columns))),
         }))
     }
 

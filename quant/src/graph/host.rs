@@ -5,7 +5,8 @@ use quaver_contract::{Conversion, Formats};
 use rayon::prelude::*;
 
 use super::blocks;
-use super::products::{Operands, round};
+use super::operand::Operands;
+use super::products::round;
 use super::scales::{Lines, scales};
 use crate::Error;
 use crate::plan::{Kept, Quantiser};

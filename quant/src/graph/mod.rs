@@ -4,19 +4,23 @@
 //! `products`, where the plan decides in what they are computed. A value is dropped after its last use.
 
 mod blocks;
+mod buffers;
 mod context;
 mod hook;
 mod host;
+mod operand;
 mod operators;
 mod outputs;
 mod products;
 mod scales;
+mod spread;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use ndarray::{ArrayD, Axis};
 use quaver_contract::Engine;
 
+use buffers::Buffers;
 use context::{Context, node_error};
 pub use hook::{Hook, Layer, NoHook, Product};
 pub use operators::supported;
@@ -36,6 +40,7 @@ pub struct Session<'m> {
     /// For each node, values that nothing after it needs.
     done: Vec<Vec<&'m str>>,
     weights: Weights,
+    buffers: Buffers,
 }
 
 impl<'m> Session<'m> {
@@ -98,6 +103,7 @@ impl<'m> Session<'m> {
             constants,
             done,
             weights: Weights::default(),
+            buffers: Buffers::default(),
         })
     }
 
@@ -222,7 +228,8 @@ impl<'m> Session<'m> {
             let place = wanted.iter().find(|wanted| **wanted == name);
             values.insert(place.expect("it was just found"), tensor);
         }
-        let mut products = Products::new(plan, engine, hook, &mut self.weights);
+        let mut products =
+            Products::new(plan, engine, hook, (&mut self.weights, &mut self.buffers));
         for (index, &(node, operator)) in self.nodes.iter().enumerate() {
             let value = |name: &String| match name.as_str() {
                 "" => None,
@@ -241,7 +248,9 @@ impl<'m> Session<'m> {
                 values.insert(name, tensor);
             }
             for name in &self.done[index] {
-                values.remove(name);
+                if let Some(value) = values.remove(name) {
+                    products.buffers.give(value);
+                }
             }
         }
         let outputs = self.model.graph.outputs.iter().map(|output| {

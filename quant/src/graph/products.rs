@@ -2,34 +2,33 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::sync::Arc;
 
-use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
+use ndarray::{Array2, ArrayD, ArrayView1, ArrayView2};
 use quaver_contract::formats::FP32;
-use quaver_contract::{Conversion, Engine, Formats, Job, Scale};
+use quaver_contract::{Accumulator, Conversion, Engine, Formats, Job, JobResult, Scale};
+use rayon::prelude::*;
 
 use super::blocks;
+use super::buffers::Buffers;
 use super::hook::{Hook, Product};
 use super::host;
-use super::scales::{Lines, scales};
+use super::operand::{Codes, JobCodes};
+pub(crate) use super::operand::{Operand, Operands, Whole};
+use super::scales::Lines;
+use super::spread;
 use crate::Error;
 use crate::onnx::Node;
 use crate::plan::{Kept, LayerPlan, Plan, Quantiser};
 use crate::scale::Codec;
-
-/// Codes of a matrix, and what each line of it was divided by: one scale, or one a line.
-#[derive(Clone)]
-pub(super) struct Codes {
-    pub(super) codes: Array2<u8>,
-    pub(super) scales: Vec<f32>,
-    /// Codes of the scales of its blocks.
-    pub(super) blocks: Option<Array2<u32>>,
-}
 
 /// What carries products out: the plan, the engine, and who watches.
 pub(crate) struct Products<'p> {
     pub(crate) plan: &'p Plan,
     pub(crate) engine: &'p mut dyn Engine,
     pub(crate) hook: &'p mut dyn Hook,
+    /// Memory for results.
+    pub(crate) buffers: &'p mut Buffers,
     /// Codes of constant weights by node and place among its products, kept from run to run.
     weights: &'p mut Weights,
 }
@@ -38,20 +37,9 @@ pub(crate) struct Products<'p> {
 #[derive(Default)]
 pub(crate) struct Weights {
     codes: HashMap<(String, usize), Codes>,
+    /// By node and whether it is the second operand.
+    whole: HashMap<(String, bool), Option<Arc<Whole>>>,
     numbers: HashMap<(String, usize), Array2<f32>>,
-}
-
-/// A product of a node: `D[M,N] = A[M,K] * B[K,N] + bias[N]`.
-pub(crate) struct Operands<'a> {
-    pub(crate) a: ArrayView2<'a, f32>,
-    pub(crate) b: ArrayView2<'a, f32>,
-    pub(crate) bias: Option<ArrayView1<'a, f32>>,
-    /// Its place among the node's products.
-    pub(crate) index: usize,
-    /// The first of B's columns among the node's output channels.
-    pub(crate) channel: usize,
-    /// Whether B is a constant of the model.
-    pub(crate) constant: bool,
 }
 
 impl<'p> Products<'p> {
@@ -59,32 +47,74 @@ impl<'p> Products<'p> {
         plan: &'p Plan,
         engine: &'p mut dyn Engine,
         hook: &'p mut dyn Hook,
-        weights: &'p mut Weights,
+        (weights, buffers): (&'p mut Weights, &'p mut Buffers),
     ) -> Self {
         Self {
             plan,
             engine,
             hook,
+            buffers,
             weights,
         }
+    }
+
+    /// Codes of a node's operand, where the plan has one scale for all of it: `lines` are rows for the
+    /// first operand, columns for the second.
+    pub(crate) fn whole(
+        &mut self,
+        node: &Node,
+        lines: Lines,
+        values: &ArrayD<f32>,
+        constant: bool,
+    ) -> Result<Option<Arc<Whole>>, Error> {
+        let LayerPlan::Quantised { input, weight, .. } = self.plan.layer(node.label()) else {
+            return Ok(None);
+        };
+        let second = lines == Lines::Columns;
+        let quantiser = if second { weight } else { input };
+        if !constant {
+            return Whole::new(values, quantiser);
+        }
+        let key = (node.label().to_owned(), second);
+        Ok(match self.weights.whole.entry(key) {
+            Entry::Occupied(entry) => entry.get().clone(),
+            Entry::Vacant(entry) => entry.insert(Whole::new(values, quantiser)?).clone(),
+        })
     }
 
     /// The product as the plan says.
     pub(crate) fn product(
         &mut self,
         node: &Node,
-        operands: &Operands<'_>,
+        operands: Operands<'_>,
     ) -> Result<Array2<f32>, Error> {
-        let plan = self.plan;
-        match plan.layer(node.label()) {
-            LayerPlan::Keep(kept) => kept_product(*kept, operands),
-            LayerPlan::Quantised { input, weight, .. } => self.job(node, operands, input, weight),
+        let mut results = self.all(node, &[operands])?;
+        Ok(results.pop().expect("a result a product"))
+    }
+
+    /// Products of a node that do not depend on one another.
+    pub(crate) fn all(
+        &mut self,
+        node: &Node,
+        operands: &[Operands<'_>],
+    ) -> Result<Vec<Array2<f32>>, Error> {
+        match self.plan.layer(node.label()) {
+            LayerPlan::Keep(kept) => operands
+                .iter()
+                .map(|operands| kept_product(*kept, operands))
+                .collect(),
+            LayerPlan::Quantised { input, weight, .. } => {
+                self.jobs(node, operands, [input, weight])
+            }
             LayerPlan::Dequantised {
                 compute,
                 input,
                 weight,
                 ..
-            } => self.on_host(node, operands, *compute, [input, weight]),
+            } => operands
+                .iter()
+                .map(|operands| self.on_host(node, operands, *compute, [input, weight]))
+                .collect(),
         }
     }
 
@@ -97,10 +127,10 @@ impl<'p> Products<'p> {
         [input, weight]: [&Option<Quantiser>; 2],
     ) -> Result<Array2<f32>, Error> {
         let place = (Lines::Rows, 0);
-        let a = host::dequantised(operands.a, input.as_ref(), compute, place)?;
+        let a = host::dequantised(operands.a.numbers(), input.as_ref(), compute, place)?;
         let make = || {
             let place = (Lines::Columns, operands.channel);
-            host::dequantised(operands.b, weight.as_ref(), compute, place)
+            host::dequantised(operands.b.numbers(), weight.as_ref(), compute, place)
         };
         if !operands.constant {
             return host::product(&a, &make()?, operands, compute);
@@ -113,88 +143,137 @@ impl<'p> Products<'p> {
         host::product(&a, b, operands, compute)
     }
 
-    fn job(
+    fn jobs(
         &mut self,
         node: &Node,
-        operands: &Operands<'_>,
-        input: &Quantiser,
-        weight: &Quantiser,
-    ) -> Result<Array2<f32>, Error> {
-        let a = quantise(operands.a, input, Lines::Rows, 0)?;
-        let key = (node.label().to_owned(), operands.index);
-        let fresh;
-        let b = match self.weights.codes.get(&key) {
-            Some(codes) if operands.constant => codes,
-            _ => {
-                let codes = quantise(operands.b, weight, Lines::Columns, operands.channel)?;
-                match operands.constant {
-                    true => {
-                        self.weights.codes.insert(key.clone(), codes);
-                        &self.weights.codes[&key]
-                    }
-                    false => {
-                        fresh = codes;
-                        &fresh
-                    }
-                }
+        operands: &[Operands<'_>],
+        quantisers: [&Quantiser; 2],
+    ) -> Result<Vec<Array2<f32>>, Error> {
+        let key = |operands: &Operands<'_>| (node.label().to_owned(), operands.index);
+        for operands in operands.iter().filter(|operands| operands.constant) {
+            if let Entry::Vacant(entry) = self.weights.codes.entry(key(operands)) {
+                let codes = operands
+                    .b
+                    .codes(quantisers[1], Lines::Columns, operands.channel)?;
+                entry.insert(codes.own());
             }
-        };
-        let by_row = a.scales.len() > 1;
-        let factor = if by_row { 1.0 } else { a.scales[0] };
-        let blocks = blocks::Pair::of((&a, input), (b, weight))?;
-        let scales: Array1<u32> = b.scales.iter().map(|s| (factor * s).to_bits()).collect();
-        let bias = operands.bias.map(|bias| bias.mapv(f32::to_bits));
-        let job = Job {
-            a: a.codes.view(),
-            b: b.codes.view(),
-            format_a: input.conversion.format,
-            format_b: weight.conversion.format,
-            accumulator: self.plan.accumulator,
-            init: None,
-            blocks: blocks.as_ref().map(blocks::Pair::scales),
-            scale: match scales.len() {
-                1 => Scale::Tensor(scales[0]),
-                _ => Scale::PerColumn(scales.view()),
-            },
-            bias: bias.as_ref().filter(|_| !by_row).map(|bias| bias.view()),
-            relu: false,
-            output: Conversion::native(FP32),
-        };
-        let result = self.engine.run(&job).map_err(|source| Error::Engine {
+        }
+        let kept = &self.weights.codes;
+        let codes = operands.par_iter().map(|operands| {
+            let b = kept.get(&key(operands)).filter(|_| operands.constant);
+            Coded::new(operands, quantisers, b)
+        });
+        let coded: Vec<Coded<'_>> = codes.collect::<Result<_, _>>()?;
+        let accumulator = self.plan.accumulator;
+        let jobs: Vec<Job<'_>> = coded
+            .iter()
+            .map(|coded| coded.job(quantisers, accumulator))
+            .collect();
+        let results = self.engine.run_all(&jobs).map_err(|source| Error::Engine {
             node: node.label().to_owned(),
             source,
         })?;
-        self.hook.product(&Product {
-            node: node.label(),
-            operator: &node.operator,
-            index: operands.index,
-            job: &job,
-            result: &result,
-        })?;
-        let mut values = result.values.mapv(f32::from_bits);
-        if by_row {
-            for (mut row, scale) in values.axis_iter_mut(Axis(0)).zip(&a.scales) {
-                row.mapv_inplace(|value| value * scale);
-                if let Some(bias) = operands.bias {
-                    row += &bias;
-                }
-            }
+        for ((job, result), operands) in jobs.iter().zip(&results).zip(operands) {
+            self.hook.product(&Product {
+                node: node.label(),
+                operator: &node.operator,
+                index: operands.index,
+                job,
+                result,
+            })?;
         }
-        Ok(values)
+        let results = results.into_iter().zip(&coded).zip(operands);
+        Ok(results
+            .map(|((result, coded), operands)| coded.numbers(result, operands.bias))
+            .collect())
+    }
+}
+
+/// A product's operands as codes, and what else its job borrows.
+struct Coded<'a> {
+    a: JobCodes<'a>,
+    b: JobCodes<'a>,
+    blocks: Option<blocks::Pair>,
+    scales: Vec<u32>,
+    bias: Option<Vec<u32>>,
+}
+
+impl<'a> Coded<'a> {
+    /// Of operands, whose B may have been made before.
+    fn new(
+        operands: &'a Operands<'_>,
+        [input, weight]: [&Quantiser; 2],
+        kept: Option<&'a Codes>,
+    ) -> Result<Self, Error> {
+        let a = operands.a.codes(input, Lines::Rows, 0)?;
+        let b = match kept {
+            Some(kept) => JobCodes::Kept(kept),
+            None => operands.b.codes(weight, Lines::Columns, operands.channel)?,
+        };
+        let by_row = a.scales().len() > 1;
+        let factor = if by_row { 1.0 } else { a.scales()[0] };
+        let bias = operands.bias.filter(|_| !by_row);
+        Ok(Self {
+            blocks: blocks::Pair::of((&a, input), (&b, weight))?,
+            scales: b.scales().iter().map(|s| (factor * s).to_bits()).collect(),
+            bias: bias.map(|bias| bias.iter().map(|x| x.to_bits()).collect()),
+            a,
+            b,
+        })
+    }
+
+    fn job(&self, [input, weight]: [&Quantiser; 2], accumulator: Accumulator) -> Job<'_> {
+        Job {
+            a: self.a.view(),
+            b: self.b.view(),
+            format_a: input.conversion.format,
+            format_b: weight.conversion.format,
+            accumulator,
+            init: None,
+            blocks: self.blocks.as_ref().map(blocks::Pair::scales),
+            scale: match self.scales.as_slice() {
+                &[scale] => Scale::Tensor(scale),
+                scales => Scale::PerColumn(scales.into()),
+            },
+            bias: self.bias.as_deref().map(ArrayView1::from),
+            relu: false,
+            output: Conversion::native(FP32),
+        }
+    }
+
+    /// The job's result as numbers; scales of rows and the bias behind them are applied here.
+    fn numbers(&self, result: JobResult, bias: Option<ArrayView1<'_, f32>>) -> Array2<f32> {
+        let shape = result.values.raw_dim();
+        let bits = match result.values.is_standard_layout() {
+            true => result.values.into_raw_vec_and_offset().0,
+            false => result.values.iter().copied().collect(),
+        };
+        let mut numbers: Vec<f32> = bytemuck::cast_vec(bits);
+        if self.a.scales().len() > 1 {
+            spread::lines(&mut numbers, shape[1], |row, line| {
+                let scale = self.a.scales()[row];
+                line.iter_mut().for_each(|value| *value *= scale);
+                if let Some(bias) = bias {
+                    line.iter_mut().zip(bias).for_each(|(x, bias)| *x += bias);
+                }
+            });
+        }
+        Array2::from_shape_vec(shape, numbers).expect("the elements of the result")
     }
 }
 
 /// The product in host arithmetic.
 fn kept_product(kept: Kept, operands: &Operands<'_>) -> Result<Array2<f32>, Error> {
+    let (a, b) = (operands.a.numbers(), operands.b.numbers());
     let format = match kept {
         Kept::Fp32 => None,
         Kept::Fp16 | Kept::Bf16 => Some(Formats::default().get(kept.name())?),
     };
     let mut result = match format {
-        None => operands.a.dot(&operands.b),
+        None => a.dot(&b),
         Some(format) => {
             let codec = Codec::with(&Conversion::native(format))?;
-            round(operands.a, &codec).dot(&round(operands.b, &codec))
+            round(a, &codec).dot(&round(b, &codec))
         }
     };
     if let Some(bias) = operands.bias {
@@ -217,52 +296,4 @@ pub(super) fn round(values: ArrayView2<'_, f32>, codec: &Codec) -> Array2<f32> {
         rounded.as_slice_mut().expect("standard layout"),
     );
     rounded
-}
-
-/// Codes of a matrix. `channel` is the first of its columns among those that a static plan has.
-fn quantise(
-    values: ArrayView2<'_, f32>,
-    quantiser: &Quantiser,
-    lines: Lines,
-    channel: usize,
-) -> Result<Codes, Error> {
-    if let Some(blocks) = blocks::of(quantiser) {
-        return blocks::codes(values, quantiser, blocks, lines);
-    }
-    let codec = Codec::with(&quantiser.conversion)?;
-    let axis = lines.axis();
-    let count = values.len_of(axis);
-    let scales = scales(values, quantiser, lines, channel)?;
-    let mut codes = Array2::zeros(values.dim());
-    let mut wide = Vec::new();
-    let mut numbers = Vec::new();
-    let mut encode = |values: &mut dyn Iterator<Item = &f32>,
-                      scale,
-                      codes: &mut dyn Iterator<Item = &mut u8>| {
-        numbers.clear();
-        numbers.extend(values.copied());
-        wide.resize(numbers.len(), 0);
-        codec.encode(&numbers, scale, &mut wide);
-        for (to, &code) in codes.zip(&wide) {
-            *to = code as u8;
-        }
-    };
-    match scales.as_slice() {
-        &[scale] if count != 1 => encode(&mut values.iter(), scale, &mut codes.iter_mut()),
-        each => {
-            let each = each.iter().cycle();
-            for ((line, mut to), &scale) in values
-                .axis_iter(axis)
-                .zip(codes.axis_iter_mut(axis))
-                .zip(each)
-            {
-                encode(&mut line.iter(), scale, &mut to.iter_mut());
-            }
-        }
-    }
-    Ok(Codes {
-        codes,
-        scales,
-        blocks: None,
-    })
 }

@@ -2,6 +2,7 @@
 
 use ndarray::{ArrayView2, Axis};
 
+use super::spread;
 use crate::Error;
 use crate::calibrate::rank;
 use crate::plan::{Quantiser, ScalePlan};
@@ -9,13 +10,13 @@ use crate::scale::max_value;
 
 /// The lines of a matrix that may have a scale each.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Lines {
+pub(crate) enum Lines {
     Rows,
     Columns,
 }
 
 impl Lines {
-    pub(super) const fn axis(self) -> Axis {
+    pub(crate) const fn axis(self) -> Axis {
         match self {
             Self::Rows => Axis(0),
             Self::Columns => Axis(1),
@@ -23,10 +24,30 @@ impl Lines {
     }
 }
 
-/// A dynamic scale: of the largest finite magnitude.
-fn largest<'a>(values: impl Iterator<Item = &'a f32>, top: f32) -> f32 {
-    let magnitude = |value: &f32| if value.is_finite() { value.abs() } else { 0.0 };
-    or_one(values.map(magnitude).fold(0.0, f32::max) / top)
+/// Dynamic scales: of the largest finite magnitude of each line.
+fn largest(values: ArrayView2<'_, f32>, lines: Lines, top: f32) -> Vec<f32> {
+    let values = values.as_standard_layout();
+    let numbers = values.as_slice().expect("standard layout");
+    let length = values.ncols().max(1);
+    let magnitudes: Vec<f32> = match lines {
+        Lines::Rows if values.ncols() == 0 => vec![0.0; values.nrows()],
+        Lines::Rows => numbers.chunks_exact(length).map(spread::largest).collect(),
+        Lines::Columns => {
+            let mut magnitudes = vec![0.0f32; values.ncols()];
+            for row in numbers.chunks_exact(length) {
+                for (largest, value) in magnitudes.iter_mut().zip(row) {
+                    let magnitude = value.abs();
+                    let larger = magnitude > *largest && magnitude < f32::INFINITY;
+                    *largest = if larger { magnitude } else { *largest };
+                }
+            }
+            magnitudes
+        }
+    };
+    magnitudes
+        .iter()
+        .map(|largest| or_one(largest / top))
+        .collect()
 }
 
 /// A dynamic scale: of the smallest finite magnitude that `percent` of 100 do not exceed.
@@ -37,6 +58,28 @@ fn percentile<'a>(values: impl Iterator<Item = &'a f32>, percent: f64, top: f32)
 
 fn or_one(scale: f32) -> f32 {
     if scale == 0.0 { 1.0 } else { scale }
+}
+
+/// The scale of a whole tensor; `None` where the quantiser has one for each of its lines or blocks.
+pub(super) fn single(numbers: &[f32], quantiser: &Quantiser) -> Result<Option<f32>, Error> {
+    let top = max_value(quantiser.conversion.format);
+    let scale = match quantiser.scale {
+        ScalePlan::Tensor(scale) => scale,
+        ScalePlan::DynamicTensor => or_one(spread::largest(numbers) / top),
+        ScalePlan::DynamicPercentile {
+            percent,
+            lines: false,
+        } => percentile(numbers.iter(), percent, top),
+        _ => return Ok(None),
+    };
+    legal(scale).map(Some)
+}
+
+fn legal(scale: f32) -> Result<f32, Error> {
+    match scale.is_finite() && scale > 0.0 {
+        true => Ok(scale),
+        false => Err(Error::illegal("scale", scale, "positive, finite numbers")),
+    }
 }
 
 /// One scale, or one for each line. `channel` is the first of a weight's columns among those that a
@@ -51,11 +94,12 @@ pub(super) fn scales(
     let axis = lines.axis();
     let scales = match &quantiser.scale {
         ScalePlan::Tensor(scale) => vec![*scale],
-        ScalePlan::DynamicTensor => vec![largest(values.iter(), top)],
-        ScalePlan::DynamicLines => {
-            let lines = values.axis_iter(axis);
-            lines.map(|line| largest(line.iter(), top)).collect()
+        ScalePlan::DynamicTensor => {
+            let values = values.as_standard_layout();
+            let numbers = values.as_slice().expect("standard layout");
+            vec![or_one(spread::largest(numbers) / top)]
         }
+        ScalePlan::DynamicLines => largest(values, lines, top),
         ScalePlan::DynamicPercentile {
             percent,
             lines: false,
@@ -84,8 +128,8 @@ pub(super) fn scales(
             return Err(Error::illegal("blocks", blocks.kind.name(), allowed));
         }
     };
-    match scales.iter().find(|s| !(s.is_finite() && **s > 0.0)) {
-        None => Ok(scales),
-        Some(scale) => Err(Error::illegal("scale", scale, "positive, finite numbers")),
-    }
+    scales
+        .iter()
+        .try_for_each(|&scale| legal(scale).map(drop))?;
+    Ok(scales)
 }

@@ -5,7 +5,7 @@ use quaver_contract::{ContractError, Conversion, Format, Overflow};
 use quaver_fast::Isa;
 use quaver_fast::convert::Converter;
 use quaver_fast::decode::{Decoder, decode};
-use quaver_fast::encode::Encoder;
+use quaver_fast::encode::{Code, Encoder};
 
 /// Numbers in one step; they stay in the first-level cache.
 const CHUNK: usize = 1024;
@@ -72,11 +72,29 @@ impl Codec {
     ///
     /// # Panics
     /// When the lengths differ.
-    pub fn encode(&self, values: &[f32], scale: f32, codes: &mut [u32]) {
+    pub fn encode<T: Code>(&self, values: &[f32], scale: f32, codes: &mut [T]) {
         assert_eq!(values.len(), codes.len(), "values and codes");
         let mut scaled = [0.0; CHUNK];
         for (values, codes) in values.chunks(CHUNK).zip(codes.chunks_mut(CHUNK)) {
             let scaled = divide(values, scale, &mut scaled);
+            self.encoder.slice(self.isa, scaled, &[], codes);
+        }
+    }
+
+    /// Codes of `RNE32(value / scale)` with a scale for each value.
+    ///
+    /// # Panics
+    /// When the lengths differ.
+    pub fn encode_each<T: Code>(&self, values: &[f32], scales: &[f32], codes: &mut [T]) {
+        assert_eq!(values.len(), codes.len(), "values and codes");
+        assert_eq!(values.len(), scales.len(), "values and scales");
+        let mut scaled = [0.0; CHUNK];
+        let values = values.chunks(CHUNK).zip(scales.chunks(CHUNK));
+        for ((values, scales), codes) in values.zip(codes.chunks_mut(CHUNK)) {
+            let scaled = &mut scaled[..values.len()];
+            for ((scaled, value), scale) in scaled.iter_mut().zip(values).zip(scales) {
+                *scaled = value / scale;
+            }
             self.encoder.slice(self.isa, scaled, &[], codes);
         }
     }

@@ -1,11 +1,12 @@
 //! Conv and ConvTranspose, as products of unrolled images (im2col) and filters.
 
-use ndarray::{Array2, ArrayD, ArrayView2, ArrayView4, IxDyn, s};
+use ndarray::{Array2, ArrayD, ArrayView2, ArrayView4, Ix4, IxDyn, s};
 use rayon::prelude::*;
 
 use super::super::context::Context;
 use super::super::outputs::finish;
-use super::super::products::Operands;
+use super::super::products::{Operand, Operands};
+use super::super::scales::Lines;
 use super::pool::{Window, window};
 use crate::{Error, Tensor};
 
@@ -78,55 +79,82 @@ pub(super) fn conv(
     let window = window(context, [height, width], [r, q], shapes.flat, false)?;
     let [rows, cols] = window.places;
     let bias = bias(context, inputs, filters)?;
+    let constant = [0, 1].map(|place| context.constant.get(place) == Some(&true));
+    let products = &mut *context.products;
+    let pixels = products.whole(context.node, Lines::Rows, x, constant[0])?;
+    let filter_codes = products.whole(context.node, Lines::Columns, w, constant[1])?;
+    let shape = (batch, channels, height, width);
     let images = x.as_standard_layout();
-    let images = images
-        .to_shape((batch, channels, height, width))
-        .expect("the same elements");
     let weights = w.as_standard_layout();
-    let terms = depth * r * q;
-    let weights = weights
-        .to_shape((filters, terms))
-        .expect("the same elements");
+    let weights = Operand::of(weights.view(), filter_codes.as_ref()).rows(filters, depth * r * q);
     let per_group = filters / groups;
-    let mut result = ArrayD::zeros(IxDyn(&[batch, filters, rows, cols]));
+    let places = rows * cols;
+    let mut result = products.buffers.take(batch * filters * places);
     for group in 0..groups {
         let first = group * per_group;
-        let a = unroll(
-            images.slice(s![.., group * depth..(group + 1) * depth, .., ..]),
-            &window,
-        );
+        let depths = group * depth..(group + 1) * depth;
+        let (numbers, codes);
+        let a = match &pixels {
+            None => {
+                numbers = unroll(&planes_of(images.view(), shape, depths), &window);
+                Operand::Numbers(numbers.view())
+            }
+            Some(whole) => {
+                codes = unroll(&planes_of(whole.codes.view(), shape, depths), &window);
+                Operand::Codes(codes.view(), whole.scale)
+            }
+        };
         let operands = Operands {
-            a: a.view(),
-            b: weights
-                .slice(s![first..first + per_group, ..])
-                .reversed_axes(),
+            a,
+            b: weights.some_rows(first..first + per_group).transposed(),
             bias: bias.map(|bias| bias[first..first + per_group].into()),
             index: group,
             channel: first,
-            constant: context.constant.get(1) == Some(&true),
+            constant: constant[1],
         };
-        let product = context.products.product(context.node, &operands)?;
+        let product = context.products.product(context.node, operands)?;
         // Rows are images, then places; columns are filters.
-        let product = product
-            .to_shape((batch, rows * cols, per_group))
-            .expect("the same elements");
-        let mut part = result
-            .view_mut()
-            .into_dimensionality::<ndarray::Ix4>()
-            .expect("four axes");
-        let mut part = part.slice_mut(s![.., first..first + per_group, .., ..]);
-        for (image, product) in part.outer_iter_mut().zip(product.outer_iter()) {
-            let mut image = image;
-            for (mut plane, column) in image.outer_iter_mut().zip(product.columns()) {
-                plane
-                    .iter_mut()
-                    .zip(column)
-                    .for_each(|(to, &from)| *to = from);
-            }
+        let numbers = product.as_slice().expect("products are in C order");
+        for image in 0..batch {
+            let from = &numbers[image * places * per_group..][..places * per_group];
+            let to = &mut result[(image * filters + first) * places..][..per_group * places];
+            turn(from, to, places);
         }
     }
+    let shape = IxDyn(&[batch, filters, rows, cols]);
+    let result = ArrayD::from_shape_vec(shape, result).expect("a number a place");
     let result = finish(context, x, w, flatten(result, shapes.flat))?;
     Ok(vec![Tensor::Float(result)])
+}
+
+/// Some channels of images.
+fn planes_of<'a, T>(
+    images: ndarray::ArrayViewD<'a, T>,
+    shape: (usize, usize, usize, usize),
+    channels: std::ops::Range<usize>,
+) -> ndarray::ArrayView4<'a, T> {
+    let images = images.into_shape_with_order(shape);
+    let images: ndarray::ArrayView<'a, T, Ix4> = images.expect("the same elements in C order");
+    images.slice_move(s![.., channels, .., ..])
+}
+
+/// Rows of places to planes of filters, which several threads share.
+fn turn(from: &[f32], to: &mut [f32], places: usize) {
+    /// Planes that are written at a time: a cache line of each row that is read.
+    const PLANES: usize = 16;
+    if from.is_empty() {
+        return;
+    }
+    let filters = from.len() / places;
+    let blocks = to.par_chunks_mut(PLANES * places).enumerate();
+    blocks.for_each(|(block, planes)| {
+        for (place, row) in from.chunks_exact(filters).enumerate() {
+            let row = &row[block * PLANES..];
+            for (plane, &value) in planes.chunks_exact_mut(places).zip(row) {
+                plane[place] = value;
+            }
+        }
+    });
 }
 
 /// Without the axis that one axis of places got.
@@ -137,14 +165,18 @@ fn flatten(result: ArrayD<f32>, flat: bool) -> ArrayD<f32> {
     }
 }
 
-/// A row for each image and place: channels, then filter rows, then filter columns; zeros outside.
+/// A row for each image and place: channels, then filter rows, then filter columns; outside, zeros,
+/// whose code is 0 in every format of operands.
 /// Rows are independent, and made by several threads.
-fn unroll(images: ArrayView4<'_, f32>, window: &Window) -> Array2<f32> {
+fn unroll<T: Copy + Default + Send + Sync>(
+    images: &ArrayView4<'_, T>,
+    window: &Window,
+) -> Array2<T> {
     let (batch, depth, height, width) = images.dim();
     let [r, q] = window.kernel;
     let [rows, cols] = window.places;
     let terms = depth * r * q;
-    let mut a = Array2::zeros((batch * rows * cols, terms));
+    let mut a = Array2::from_elem((batch * rows * cols, terms), T::default());
     let images = images.as_standard_layout();
     let pixels = images.as_slice().expect("standard layout");
     // Where each filter column comes from, for every place along the width.
@@ -213,14 +245,14 @@ pub(super) fn conv_transpose(
             .into_shape_with_order((batch * height * width, own))
             .expect("the same elements");
         let operands = Operands {
-            a,
-            b: weights.slice(s![group * own..(group + 1) * own, ..]),
+            a: a.into(),
+            b: weights.slice(s![group * own..(group + 1) * own, ..]).into(),
             bias: None,
             index: group,
             channel: group * per_group * r * q,
             constant: context.constant.get(1) == Some(&true),
         };
-        let product = context.products.product(context.node, &operands)?;
+        let product = context.products.product(context.node, operands)?;
         for (index, row) in product.outer_iter().enumerate() {
             let (image, place) = (index / (height * width), index % (height * width));
             let (top, left) = (place / width, place % width);

@@ -1,8 +1,10 @@
 //! Operators of one element at a time, with broadcasting.
 
-use ndarray::{ArrayD, ArrayViewD, Zip};
+use ndarray::{ArrayD, ArrayViewMutD, IxDyn, Zip};
 
 use super::super::context::{Context, broadcast};
+use super::super::spread;
+use super::functions;
 use crate::{Error, Tensor};
 
 type Inputs<'a> = [Option<&'a Tensor>];
@@ -11,46 +13,108 @@ type Inputs<'a> = [Option<&'a Tensor>];
 pub(super) fn unary(
     context: &mut Context<'_, '_>,
     inputs: &Inputs<'_>,
-    function: fn(f32) -> f32,
+    function: impl Fn(f32) -> f32 + Sync,
 ) -> Result<Vec<Tensor>, Error> {
     let values = context.floats(inputs, 0)?;
-    Ok(vec![Tensor::Float(values.mapv(function))])
+    Ok(vec![Tensor::Float(each(context, values, function))])
 }
 
-/// Both operands as the shape to which they broadcast.
-fn together<'a, A, B>(
-    context: &Context<'_, '_>,
-    a: &'a ArrayD<A>,
-    b: &'a ArrayD<B>,
-) -> Result<(ArrayViewD<'a, A>, ArrayViewD<'a, B>), Error> {
-    let shape = broadcast(a.shape(), b.shape()).ok_or_else(|| {
-        let shapes = format!("{:?} and {:?}", a.shape(), b.shape());
-        context.error(format!("shapes {shapes} do not broadcast"))
-    })?;
-    let views = a.broadcast(shape.clone()).zip(b.broadcast(shape));
-    Ok(views.expect("the shapes broadcast"))
+/// One function of every FP32 number.
+fn each(
+    context: &mut Context<'_, '_>,
+    values: &ArrayD<f32>,
+    function: impl Fn(f32) -> f32 + Sync,
+) -> ArrayD<f32> {
+    let from = values.as_standard_layout();
+    let mut to = context.products.buffers.take(from.len());
+    spread::map(from.as_slice().expect("standard layout"), &mut to, function);
+    ArrayD::from_shape_vec(values.raw_dim(), to).expect("a number for each")
 }
 
-fn combine<A: Copy, B: Copy, T>(
+/// The shape to which both operands broadcast.
+fn together(context: &Context<'_, '_>, a: &[usize], b: &[usize]) -> Result<Vec<usize>, Error> {
+    broadcast(a, b).ok_or_else(|| context.error(format!("shapes {a:?} and {b:?} do not broadcast")))
+}
+
+fn combine<A, B, T>(
     context: &Context<'_, '_>,
     a: &ArrayD<A>,
     b: &ArrayD<B>,
-    function: impl Fn(A, B) -> T,
-) -> Result<ArrayD<T>, Error> {
-    let (a, b) = together(context, a, b)?;
-    Ok(Zip::from(a).and(b).map_collect(|&a, &b| function(a, b)))
+    function: impl Fn(A, B) -> T + Sync,
+) -> Result<ArrayD<T>, Error>
+where
+    A: Copy + Sync,
+    B: Copy + Sync,
+    T: Copy + Default + Send,
+{
+    let shape = together(context, a.shape(), b.shape())?;
+    let results = vec![T::default(); shape.iter().product()];
+    Ok(filled(&shape, a, b, results, function))
+}
+
+/// As [`combine`], in memory that was used before.
+fn combine_floats(
+    context: &mut Context<'_, '_>,
+    a: &ArrayD<f32>,
+    b: &ArrayD<f32>,
+    function: impl Fn(f32, f32) -> f32 + Sync,
+) -> Result<ArrayD<f32>, Error> {
+    let shape = together(context, a.shape(), b.shape())?;
+    let results = context.products.buffers.take(shape.iter().product());
+    Ok(filled(&shape, a, b, results, function))
+}
+
+/// Whether a tensor of shape `part`, in C order, comes again and again in one of shape `whole`.
+fn repeats(part: &[usize], whole: &[usize]) -> bool {
+    let ones = part.iter().take_while(|&&length| length == 1).count();
+    whole.ends_with(&part[ones..])
+}
+
+fn filled<A, B, T>(
+    shape: &[usize],
+    a: &ArrayD<A>,
+    b: &ArrayD<B>,
+    mut results: Vec<T>,
+    function: impl Fn(A, B) -> T + Sync,
+) -> ArrayD<T>
+where
+    A: Copy + Sync,
+    B: Copy + Sync,
+    T: Send,
+{
+    match (a.as_slice(), b.as_slice()) {
+        _ if results.is_empty() => {}
+        (Some(x), Some(y)) if a.shape() == shape && repeats(b.shape(), shape) => {
+            spread::combine(x, y, &mut results, function);
+        }
+        (Some(x), Some(y)) if b.shape() == shape && repeats(a.shape(), shape) => {
+            spread::combine(y, x, &mut results, |b, a| function(a, b));
+        }
+        _ => {
+            let views = a.broadcast(shape).zip(b.broadcast(shape));
+            let (a, b) = views.expect("the shapes broadcast");
+            let to = ArrayViewMutD::from_shape(shape, &mut results).expect("of that shape");
+            Zip::from(to)
+                .and(a)
+                .and(b)
+                .for_each(|to, &a, &b| *to = function(a, b));
+        }
+    }
+    ArrayD::from_shape_vec(IxDyn(shape), results).expect("of that shape")
 }
 
 /// A function of two operands of one type.
 fn binary(
-    context: &Context<'_, '_>,
+    context: &mut Context<'_, '_>,
     a: &Tensor,
     b: &Tensor,
-    floats: impl Fn(f32, f32) -> f32,
-    integers: impl Fn(i64, i64) -> Option<i64>,
+    floats: impl Fn(f32, f32) -> f32 + Sync,
+    integers: impl Fn(i64, i64) -> Option<i64> + Sync,
 ) -> Result<Tensor, Error> {
     match (a, b) {
-        (Tensor::Float(a), Tensor::Float(b)) => Ok(Tensor::Float(combine(context, a, b, floats)?)),
+        (Tensor::Float(a), Tensor::Float(b)) => {
+            Ok(Tensor::Float(combine_floats(context, a, b, floats)?))
+        }
         (Tensor::Int(element, a), Tensor::Int(other, b)) if element == other => {
             let results = combine(context, a, b, integers)?;
             let shape = results.raw_dim();
@@ -96,7 +160,7 @@ arithmetic! {
 
 /// Min and Max take any number of operands; a NaN in any gives NaN.
 fn fold(
-    context: &Context<'_, '_>,
+    context: &mut Context<'_, '_>,
     inputs: &Inputs<'_>,
     floats: fn(f32, f32) -> f32,
     integers: fn(i64, i64) -> i64,
@@ -162,7 +226,7 @@ pub(super) fn neg(
 ) -> Result<Vec<Tensor>, Error> {
     Ok(vec![match context.operand(inputs, 0)? {
         Tensor::Int(element, values) => Tensor::Int(*element, values.mapv(i64::wrapping_neg)),
-        _ => Tensor::Float(context.floats(inputs, 0)?.mapv(|value| -value)),
+        _ => Tensor::Float(each(context, context.floats(inputs, 0)?, |value| -value)),
     }])
 }
 
@@ -185,7 +249,7 @@ pub(super) fn leaky_relu(
     let alpha = context.float("alpha", 0.01)?;
     let values = context.floats(inputs, 0)?;
     let leak = |value: f32| if value < 0.0 { alpha * value } else { value };
-    Ok(vec![Tensor::Float(values.mapv(leak))])
+    Ok(vec![Tensor::Float(each(context, values, leak))])
 }
 
 /// GELU, exact or by tanh.
@@ -196,15 +260,15 @@ pub(super) fn gelu(
     let approximate = context.text("approximate", "none")?;
     context.only("approximate", &approximate, &["none", "tanh"])?;
     let root = std::f32::consts::FRAC_1_SQRT_2;
-    let exact = move |x: f32| 0.5 * x * (1.0 + libm::erff(x * root));
+    let exact = move |x: f32| 0.5 * x * (1.0 + functions::erf(x * root));
     let tanh = |x: f32| {
         let inner = (2.0 / std::f32::consts::PI).sqrt() * (x + 0.044_715 * x * x * x);
         0.5 * x * (1.0 + inner.tanh())
     };
     let values = context.floats(inputs, 0)?;
     Ok(vec![Tensor::Float(match approximate.as_str() {
-        "tanh" => values.mapv(tanh),
-        _ => values.mapv(exact),
+        "tanh" => each(context, values, tanh),
+        _ => each(context, values, exact),
     })])
 }
 
@@ -233,14 +297,14 @@ pub(super) fn clip(
             value.max(low).min(high)
         }
     };
-    Ok(vec![Tensor::Float(values.mapv(clip))])
+    Ok(vec![Tensor::Float(each(context, values, clip))])
 }
 
 /// A comparison.
 pub(super) fn compare(
     context: &mut Context<'_, '_>,
     inputs: &Inputs<'_>,
-    function: fn(f64, f64) -> bool,
+    function: impl Fn(f64, f64) -> bool + Sync,
 ) -> Result<Vec<Tensor>, Error> {
     let (a, b) = two(context, inputs)?;
     Ok(vec![Tensor::Bool(match (a, b) {
@@ -262,7 +326,7 @@ pub(super) fn compare(
 pub(super) fn logic(
     context: &mut Context<'_, '_>,
     inputs: &Inputs<'_>,
-    function: fn(bool, bool) -> bool,
+    function: impl Fn(bool, bool) -> bool + Sync,
 ) -> Result<Vec<Tensor>, Error> {
     match two(context, inputs)? {
         (Tensor::Bool(a), Tensor::Bool(b)) => {
@@ -291,7 +355,7 @@ pub(super) fn select(
         return Err(context.error("input 0 has to be BOOL"));
     };
     let (a, b) = (context.operand(inputs, 1)?, context.operand(inputs, 2)?);
-    fn chosen<T: Copy>(
+    fn chosen<T: Copy + Default + Send + Sync>(
         context: &Context<'_, '_>,
         condition: &ArrayD<bool>,
         a: &ArrayD<T>,

@@ -1,10 +1,11 @@
 //! MatMul and Gemm.
 
-use ndarray::{Array1, Array2, ArrayD, ArrayView2, Ix1, Ix2, IxDyn};
+use ndarray::{Array1, Array2, ArrayD, Ix1, Ix2, IxDyn};
 
 use super::super::context::{Context, broadcast};
 use super::super::outputs::finish;
-use super::super::products::Operands;
+use super::super::products::{Operand, Operands};
+use super::super::scales::Lines;
 use crate::{Error, Tensor};
 
 type Inputs<'a> = [Option<&'a Tensor>];
@@ -19,68 +20,67 @@ pub(super) fn matmul(
         return Err(context.error(shapes()));
     }
     // A vector is a row on the left and a column on the right, and that axis goes again.
-    let (mut left, mut right) = (a.view(), b.view());
+    let mut left_shape = a.shape().to_vec();
+    let mut right_shape = b.shape().to_vec();
     if a.ndim() == 1 {
-        left.insert_axis_inplace(ndarray::Axis(0));
+        left_shape.insert(0, 1);
     }
     if b.ndim() == 1 {
-        right.insert_axis_inplace(ndarray::Axis(1));
+        right_shape.push(1);
     }
-    let (batch_a, [m, k]) = last_two(left.shape());
-    let (batch_b, [terms, n]) = last_two(right.shape());
+    let (batch_a, [m, k]) = last_two(&left_shape);
+    let (batch_b, [terms, n]) = last_two(&right_shape);
     let batch = broadcast(batch_a, batch_b).filter(|_| k == terms);
     let batch = batch.ok_or_else(|| context.error(shapes()))?;
-    let constant = context.constant.get(1) == Some(&true);
-    let result = if right.ndim() == 2 {
-        // One B for the whole batch: its rows are rows of one product.
-        let rows = left.len() / k.max(1);
-        let rows = if k == 0 {
-            batch.iter().product::<usize>() * m
-        } else {
-            rows
-        };
-        let left = left.as_standard_layout();
-        let left = left.to_shape((rows, k)).expect("rows of k");
-        let operands = Operands {
-            a: left.view(),
-            b: right.into_dimensionality::<Ix2>().expect("two axes"),
-            bias: None,
-            index: 0,
-            channel: 0,
-            constant,
-        };
-        context
-            .products
-            .product(context.node, &operands)?
-            .into_dyn()
+    let constant = [0, 1].map(|place| context.constant.get(place) == Some(&true));
+    let products = &mut *context.products;
+    let codes = [
+        products.whole(context.node, Lines::Rows, a, constant[0])?,
+        products.whole(context.node, Lines::Columns, b, constant[1])?,
+    ];
+    let (left, right) = (a.as_standard_layout(), b.view());
+    let left = Operand::of(left.view(), codes[0].as_ref());
+    let right = Operand::of(right, codes[1].as_ref());
+    let left = if a.ndim() == 1 {
+        left.with_axis(0)
     } else {
-        let with = |batch: &[usize], rest: [usize; 2]| [batch, &rest].concat();
-        let left = left
-            .broadcast(with(&batch, [m, k]))
-            .expect("the batches broadcast");
-        let right = right
-            .broadcast(with(&batch, [k, n]))
-            .expect("the batches broadcast");
-        let mut result = ArrayD::zeros(IxDyn(&with(&batch, [m, n])));
+        left
+    };
+    let right = if b.ndim() == 1 {
+        right.with_axis(1)
+    } else {
+        right
+    };
+    let operands = |a, b, index| Operands {
+        a,
+        b,
+        bias: None,
+        index,
+        channel: 0,
+        constant: constant[1],
+    };
+    let result = if right_shape.len() == 2 {
+        // One B for the whole batch: its rows are rows of one product.
+        let rows = batch.iter().product::<usize>() * m;
+        let operands = operands(left.rows(rows, k), right.matrix(&[]), 0);
+        products.product(context.node, operands)?.into_dyn()
+    } else {
+        let with = |rest: [usize; 2]| [&batch[..], &rest].concat();
+        let (left, right) = (
+            left.broadcast(&with([m, k])),
+            right.broadcast(&with([k, n])),
+        );
         let count: usize = batch.iter().product();
-        for index in 0..count {
-            let place = places(&batch, index);
-            let operands = Operands {
-                a: matrix(left.view(), &place),
-                b: matrix(right.view(), &place),
-                bias: None,
-                index,
-                channel: 0,
-                constant,
-            };
-            let product = context.products.product(context.node, &operands)?;
-            let mut view = result.view_mut();
-            for &i in &place {
-                view.index_axis_inplace(ndarray::Axis(0), i);
-            }
-            view.assign(&product);
+        let places: Vec<Vec<usize>> = (0..count).map(|index| places(&batch, index)).collect();
+        let all = places.iter().enumerate();
+        let all = all.map(|(index, at)| operands(left.matrix(at), right.matrix(at), index));
+        let results = products.all(context.node, &all.collect::<Vec<_>>())?;
+        let mut numbers = products.buffers.take(count * m * n);
+        for (to, result) in numbers.chunks_exact_mut((m * n).max(1)).zip(&results) {
+            to.copy_from_slice(result.as_slice().expect("products are in C order"));
         }
-        result
+        let shape = IxDyn(&with([m, n]));
+        ArrayD::from_shape_vec(shape, numbers).expect("a number a place")
     };
     let mut shape = batch;
     if a.ndim() > 1 {
@@ -112,13 +112,6 @@ fn places(shape: &[usize], mut index: usize) -> Vec<usize> {
     place
 }
 
-fn matrix<'a>(mut view: ndarray::ArrayViewD<'a, f32>, place: &[usize]) -> ArrayView2<'a, f32> {
-    for &i in place {
-        view.index_axis_inplace(ndarray::Axis(0), i);
-    }
-    view.into_dimensionality().expect("two axes are left")
-}
-
 /// `alpha * A' * B' + beta * C`, with A' and B' as they are or transposed.
 pub(super) fn gemm(
     context: &mut Context<'_, '_>,
@@ -127,31 +120,40 @@ pub(super) fn gemm(
     let (a, b) = (context.floats(inputs, 0)?, context.floats(inputs, 1)?);
     let c = context.optional_floats(inputs, 2)?;
     let (alpha, beta) = (context.float("alpha", 1.0)?, context.float("beta", 1.0)?);
-    let two = |values: &'_ ArrayD<f32>, place| {
-        let view = values.view().into_dimensionality::<Ix2>();
-        view.map(|view| view.to_owned()).map_err(|_| {
-            context.error(format!(
-                "input {place} has {:?}, not two axes",
-                values.shape()
-            ))
-        })
-    };
-    let mut left = two(a, 0)?;
-    let mut right = two(b, 1)?;
+    for (place, values) in [a, b].into_iter().enumerate() {
+        if values.ndim() != 2 {
+            let found = format!("input {place} has {:?}, not two axes", values.shape());
+            return Err(context.error(found));
+        }
+    }
+    let constant = [0, 1].map(|place| context.constant.get(place) == Some(&true));
+    let products = &mut *context.products;
+    // A factor belongs to the activation: its codes are of the multiplied numbers.
+    let scaled = (alpha != 1.0).then(|| a.mapv(|value| alpha * value));
+    let first = scaled.as_ref().unwrap_or(a);
+    let codes = [
+        products.whole(context.node, Lines::Rows, first, constant[0])?,
+        products.whole(context.node, Lines::Columns, b, constant[1])?,
+    ];
+    let (left, right) = (
+        Operand::of(first.view(), codes[0].as_ref()),
+        Operand::of(b.view(), codes[1].as_ref()),
+    );
+    let (mut left, mut right) = (left.matrix(&[]), right.matrix(&[]));
+    let ([mut m, mut k], [mut terms, mut n]) =
+        ([0, 1].map(|i| a.shape()[i]), [0, 1].map(|i| b.shape()[i]));
     if context.int("transA", 0)? != 0 {
-        left = left.reversed_axes();
+        left = left.transposed();
+        (m, k) = (k, m);
     }
     if context.int("transB", 0)? != 0 {
-        right = right.reversed_axes();
+        right = right.transposed();
+        (terms, n) = (n, terms);
     }
-    if left.ncols() != right.nrows() {
-        let found = format!("{:?} and {:?}", left.dim(), right.dim());
+    if k != terms {
+        let found = format!("{:?} and {:?}", (m, k), (terms, n));
         return Err(context.error(format!("{found} cannot be multiplied")));
     }
-    if alpha != 1.0 {
-        left.mapv_inplace(|value| alpha * value);
-    }
-    let (m, n) = (left.nrows(), right.ncols());
     let added = match c {
         None => None,
         Some(c) => {
@@ -167,14 +169,14 @@ pub(super) fn gemm(
         .map(|c| c.index_axis(ndarray::Axis(0), 0).mapv(|value| beta * value))
         .map(|row| row.into_dimensionality::<Ix1>().expect("a row"));
     let operands = Operands {
-        a: left.view(),
-        b: right.view(),
+        a: left,
+        b: right,
         bias: bias.as_ref().map(|bias| bias.view()),
         index: 0,
         channel: 0,
-        constant: context.constant.get(1) == Some(&true),
+        constant: constant[1],
     };
-    let mut result: Array2<f32> = context.products.product(context.node, &operands)?;
+    let mut result: Array2<f32> = context.products.product(context.node, operands)?;
     if let (None, Some(c)) = (&bias, added) {
         let c = c.into_dimensionality::<Ix2>().expect("of two axes");
         result.zip_mut_with(&c, |sum, &c| *sum += beta * c);

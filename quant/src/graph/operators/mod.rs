@@ -2,6 +2,7 @@
 
 mod convolution;
 mod elementwise;
+mod functions;
 mod index;
 mod matrix;
 mod normalise;
@@ -62,8 +63,8 @@ static TABLE: &[Operator] = &[
     other("Div", elementwise::div),
     other("Dropout", shape::dropout),
     other("Equal", |c, i| elementwise::compare(c, i, |a, b| a == b)),
-    other("Erf", |c, i| elementwise::unary(c, i, libm::erff)),
-    other("Exp", |c, i| elementwise::unary(c, i, f32::exp)),
+    other("Erf", |c, i| elementwise::unary(c, i, functions::erf)),
+    other("Exp", |c, i| elementwise::unary(c, i, functions::exp)),
     other("Expand", shape::expand),
     other("Flatten", shape::flatten),
     other("Gather", index::gather),
@@ -101,7 +102,7 @@ static TABLE: &[Operator] = &[
     other("Reshape", shape::reshape),
     other("Shape", shape::shape),
     other("Sigmoid", |c, i| {
-        elementwise::unary(c, i, |x| 1.0 / (1.0 + (-x).exp()))
+        elementwise::unary(c, i, |x| 1.0 / (1.0 + functions::exp(-x)))
     }),
     other("Slice", index::slice),
     other("Softmax", normalise::softmax),

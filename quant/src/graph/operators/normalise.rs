@@ -3,6 +3,8 @@
 use ndarray::{ArrayD, Axis};
 
 use super::super::context::Context;
+use super::super::spread;
+use super::functions::exp;
 use crate::{Error, Tensor};
 
 type Inputs<'a> = [Option<&'a Tensor>];
@@ -16,13 +18,16 @@ pub(super) fn softmax(
     let old = context.opset < 13;
     let axis = context.int("axis", if old { 1 } else { -1 })?;
     let axis = context.axis(axis, values.ndim())?;
-    let mut result = values.as_standard_layout().into_owned();
+    let mut result = copied(context, values);
     if old {
         let length: usize = values.shape()[axis..].iter().product();
         let numbers = result.as_slice_mut().expect("standard layout");
-        for line in numbers.chunks_exact_mut(length.max(1)) {
-            soften(line);
-        }
+        spread::lines(numbers, length, |_, line| soften(line));
+        return Ok(vec![Tensor::Float(result)]);
+    }
+    if axis + 1 == values.ndim() {
+        let numbers = result.as_slice_mut().expect("standard layout");
+        spread::lines(numbers, values.len_of(Axis(axis)), |_, line| soften(line));
         return Ok(vec![Tensor::Float(result)]);
     }
     let mut buffer = Vec::new();
@@ -42,15 +47,34 @@ pub(super) fn softmax(
     Ok(vec![Tensor::Float(result)])
 }
 
+/// A copy of the numbers in C order.
+fn copied(context: &mut Context<'_, '_>, values: &ArrayD<f32>) -> ArrayD<f32> {
+    let from = values.as_standard_layout();
+    let mut to = context.products.buffers.take(from.len());
+    spread::map(from.as_slice().expect("standard layout"), &mut to, |x| x);
+    ArrayD::from_shape_vec(values.raw_dim(), to).expect("a number for each")
+}
+
 fn soften(line: &mut [f32]) {
-    let largest = line.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let mut sum = 0.0f64;
-    for value in &mut *line {
-        *value = (*value - largest).exp();
-        sum += f64::from(*value);
+    let (whole, rest) = line.as_chunks::<8>();
+    let larger = |a: f32, b: f32| if b > a { b } else { a };
+    let mut lanes = [f32::NEG_INFINITY; 8];
+    for values in whole {
+        for (lane, &value) in lanes.iter_mut().zip(values) {
+            *lane = larger(*lane, value);
+        }
     }
+    let largest = lanes
+        .iter()
+        .chain(rest)
+        .copied()
+        .fold(f32::NEG_INFINITY, larger);
+    for value in &mut *line {
+        *value = exp(*value - largest);
+    }
+    let inverse = 1.0 / spread::sum(line, f64::from);
     for value in line {
-        *value = (f64::from(*value) / sum) as f32;
+        *value = (f64::from(*value) * inverse) as f32;
     }
 }
 
@@ -80,27 +104,29 @@ pub(super) fn layer(
     };
     let (scale, bias) = (along(1)?, along(2)?);
     let scale = scale.ok_or_else(|| context.error("input 1 is missing"))?;
-    let mut result = values.as_standard_layout().into_owned();
-    let mut means = Vec::new();
-    let mut deviations = Vec::new();
-    for line in result
-        .as_slice_mut()
-        .expect("standard layout")
-        .chunks_exact_mut(length.max(1))
-    {
+    let bias = bias.unwrap_or_else(|| vec![0.0; length]);
+    let normal = |line: &[f32]| {
         let (mean, variance) = moments(line);
-        let inverse = 1.0 / (variance + epsilon).sqrt();
-        for (i, value) in line.iter_mut().enumerate() {
-            let normal = ((f64::from(*value) - mean) * inverse) as f32;
-            *value = normal * scale[i] + bias.as_ref().map_or(0.0, |bias| bias[i]);
+        (mean, 1.0 / (variance + epsilon).sqrt())
+    };
+    let mut result = copied(context, values);
+    let numbers = result.as_slice_mut().expect("standard layout");
+    spread::lines(numbers, length, |_, line| {
+        let (mean, inverse) = normal(line);
+        for ((value, &scale), &bias) in line.iter_mut().zip(&scale).zip(&bias) {
+            *value = ((f64::from(*value) - mean) * inverse) as f32 * scale + bias;
         }
-        means.push(mean as f32);
-        deviations.push(inverse as f32);
-    }
+    });
     let mut outputs = vec![Tensor::Float(result)];
     if context.node.outputs.len() > 1 {
         let mut shape = values.shape().to_vec();
         shape[axis..].fill(1);
+        let values = values.as_standard_layout();
+        let numbers = values.as_slice().expect("standard layout");
+        let lines = numbers.chunks_exact(length.max(1)).map(normal);
+        let (means, deviations) = lines
+            .map(|(mean, inverse)| (mean as f32, inverse as f32))
+            .unzip();
         for numbers in [means, deviations] {
             let array = ArrayD::from_shape_vec(shape.clone(), numbers);
             let array = array.map_err(|_| context.error("nothing to normalise"))?;
@@ -112,9 +138,9 @@ pub(super) fn layer(
 
 fn moments(line: &[f32]) -> (f64, f64) {
     let count = line.len() as f64;
-    let mean = line.iter().map(|&v| f64::from(v)).sum::<f64>() / count;
-    let squares = line.iter().map(|&v| (f64::from(v) - mean).powi(2));
-    (mean, squares.sum::<f64>() / count)
+    let mean = spread::sum(line, f64::from) / count;
+    let squares = spread::sum(line, |value| (f64::from(value) - mean).powi(2));
+    (mean, squares / count)
 }
 
 /// BatchNormalization of inference.
@@ -140,12 +166,16 @@ pub(super) fn batch(
         }
         factors.push(factor.iter().map(|&v| f64::from(v)).collect::<Vec<_>>());
     }
-    let mut result = values.clone();
-    let axis = Axis(usize::from(values.ndim() > 1));
-    for (channel, mut plane) in result.axis_iter_mut(axis).enumerate().take(channels) {
+    let mut result = copied(context, values);
+    let places = values.shape().iter().skip(2).product();
+    let numbers = result.as_slice_mut().expect("standard layout");
+    spread::lines(numbers, places, |plane, line| {
+        let channel = plane % channels;
         let [scale, bias, mean, variance] = [0, 1, 2, 3].map(|i| factors[i][channel]);
         let factor = scale / (variance + epsilon).sqrt();
-        plane.mapv_inplace(|value| ((f64::from(value) - mean) * factor + bias) as f32);
-    }
+        for value in line {
+            *value = ((f64::from(*value) - mean) * factor + bias) as f32;
+        }
+    });
     Ok(vec![Tensor::Float(result)])
 }

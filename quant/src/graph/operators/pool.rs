@@ -1,6 +1,7 @@
 //! Windows over images, and the pools.
 
-use ndarray::{ArrayD, IxDyn};
+use ndarray::{ArrayD, Axis, IxDyn};
+use rayon::prelude::*;
 
 use super::super::context::Context;
 use super::shape::MOST_ELEMENTS;
@@ -203,7 +204,7 @@ pub(super) fn window(
 fn pool(
     context: &Context<'_, '_>,
     inputs: &Inputs<'_>,
-    reduce: impl Fn(&mut dyn Iterator<Item = f32>, usize) -> f32,
+    reduce: impl Fn(&mut dyn Iterator<Item = f32>, usize) -> f32 + Sync,
 ) -> Result<Vec<Tensor>, Error> {
     let x = context.floats(inputs, 0)?;
     let (flat, [batch, channels, height, width]) = match *x.shape() {
@@ -227,8 +228,13 @@ fn pool(
     let images = images
         .to_shape((batch * channels, height, width))
         .expect("the same elements");
-    let mut result = Vec::with_capacity(batch * channels * rows * cols);
-    for plane in images.outer_iter() {
+    let mut result = vec![0.0; batch * channels * rows * cols];
+    let planes = result
+        .par_chunks_exact_mut((rows * cols).max(1))
+        .enumerate();
+    planes.for_each(|(index, results)| {
+        let plane = images.index_axis(Axis(0), index);
+        let mut results = results.iter_mut();
         for top in 0..rows {
             for left in 0..cols {
                 let ys = || (0..kernel[0]).filter_map(|i| window.source(0, top, i, height));
@@ -242,10 +248,11 @@ fn pool(
                     let at = |i: usize| place * window.stride[axis] + i * window.dilation[axis];
                     (0..kernel[axis]).filter(|&i| at(i) < end).count()
                 });
-                result.push(reduce(&mut inside, whole[0] * whole[1]));
+                let result = results.next().expect("a number a window");
+                *result = reduce(&mut inside, whole[0] * whole[1]);
             }
         }
-    }
+    });
     let shape: &[usize] = if flat {
         &[batch, channels, cols]
     } else {
