@@ -29,7 +29,11 @@ pub(super) fn codes(
         Lines::Rows => along(values)?,
         Lines::Columns => {
             let mut turned = along(values.reversed_axes())?;
-            turned.codes = turned.codes.reversed_axes().as_standard_layout().into_owned();
+            turned.codes = turned
+                .codes
+                .reversed_axes()
+                .as_standard_layout()
+                .into_owned();
             turned.scales = turned.scales.reversed_axes();
             turned
         }
@@ -59,7 +63,8 @@ impl Pair {
             (Some(a), Some(b)) if (a.kind.format(), a.length) != (b.kind.format(), b.length) => {
                 let text = |blocks: Blocks| format!("{}:{}", blocks.kind.name(), blocks.length);
                 let found = format!("{} and {}", text(a), text(b));
-                let allowed = "blocks of one length, whose scales have one format, in both operands";
+                let allowed =
+                    "blocks of one length, whose scales have one format, in both operands";
                 return Err(Error::illegal("blocks", found, allowed));
             }
             (Some(blocks), _) | (None, Some(blocks)) => blocks,

@@ -327,10 +327,18 @@ mod tests {
             ("\"e5m2\"", "\"fp16\"", "layers.b.weight.format fp16"),
             ("\"keep\"", "\"kept\"", "layers"),
             ("\"fp16\",", "\"fp8\",", "layers.c.compute fp8"),
-            (":99.5", ":100.5", "layers.c.input.scale dynamic-lines-percentile:100.5"),
+            (
+                ":99.5",
+                ":100.5",
+                "layers.c.input.scale dynamic-lines-percentile:100.5",
+            ),
             ("bf16:64", "bf16:0", "layers.c.weight.scale bf16:0"),
             ("int4", "fp16", "layers.c.weight.format fp16"),
-            ("\"keep\": \"fp32\"", "\"keep\": \"fp32\", \"held\": 1", "LayerFile"),
+            (
+                "\"keep\": \"fp32\"",
+                "\"keep\": \"fp32\", \"held\": 1",
+                "LayerFile",
+            ),
         ] {
             let text = TEXT.replacen(from, to, 1);
             let plan = PlanFile::parse(text.as_bytes()).and_then(|f| f.plan(&Formats::default()));

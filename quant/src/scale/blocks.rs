@@ -219,11 +219,7 @@ struct Chooser {
 }
 
 impl Chooser {
-    fn new(
-        kind: BlockKind,
-        largest: f32,
-        values: ArrayView2<'_, f32>,
-    ) -> Result<Self, ScaleError> {
+    fn new(kind: BlockKind, largest: f32, values: ArrayView2<'_, f32>) -> Result<Self, ScaleError> {
         let tensor = match kind {
             BlockKind::Nvfp4 => {
                 // Blocks with NaN or infinity have a NaN of their own, and no say in this.
@@ -323,7 +319,10 @@ mod tests {
         assert!((results[2] - 1.27).abs() < 0.01 && (results[3] - 0.5).abs() < 0.01);
         assert_eq!(results[4..6], [0.0, 0.0]);
         assert!(results[6].is_nan() && results[7].is_nan());
-        let none = Blocks { length: 0, ..blocks };
+        let none = Blocks {
+            length: 0,
+            ..blocks
+        };
         assert!(quantise(values, none, &conversion).is_err());
         let fp16 = Conversion::native(Formats::default().get("fp16").unwrap());
         assert!(quantise(values, blocks, &fp16).is_err());

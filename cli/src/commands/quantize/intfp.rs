@@ -203,7 +203,9 @@ fn config(args: &IntfpArgs) -> Result<Config, CliError> {
         None => Config::default(),
         Some(path) => {
             let text = std::fs::read_to_string(path).map_err(CliError::read(path))?;
-            let toml = path.extension().is_some_and(|extension| extension == "toml");
+            let toml = path
+                .extension()
+                .is_some_and(|extension| extension == "toml");
             Config::parse(&text, toml).map_err(CliError::model(path))?
         }
     };

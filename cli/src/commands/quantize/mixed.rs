@@ -268,7 +268,11 @@ fn report(args: &MixedArgs, found: &Found, names: &[String], fp32: f64) -> Repor
         lift: args.lift.name(),
         lifted: named(&found.lifted),
         proof: found.proof,
-        sensitivity: names.iter().cloned().zip(found.sensitivity.iter().copied()).collect(),
+        sensitivity: names
+            .iter()
+            .cloned()
+            .zip(found.sensitivity.iter().copied())
+            .collect(),
         steps: (found.steps.iter())
             .map(|step| StepRow {
                 phase: step.phase,

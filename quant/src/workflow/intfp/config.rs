@@ -208,7 +208,11 @@ impl Setting {
                 let blocks = Blocks::get(text);
                 let blocks = blocks.map_err(|error| illegal("blocks", text, &error.to_string()))?;
                 if role == Role::Output {
-                    return Err(illegal("blocks", text, "inputs and weights, which have a K"));
+                    return Err(illegal(
+                        "blocks",
+                        text,
+                        "inputs and weights, which have a K",
+                    ));
                 }
                 if self.calibrator.is_some() || self.per.is_some() {
                     let allowed = "no calibrator and no per beside them";

@@ -250,7 +250,8 @@ fn weight_scales(
     let (groups, repeat) = session.columns(name).ok_or_else(missing)?;
     let one = |numbers: &[f32]| -> Result<f32, Error> {
         let label = format!("weight of layer {name}");
-        let mut observer = Observer::new(&label, kind, Granularity::Tensor).map_err(Error::scale)?;
+        let mut observer =
+            Observer::new(&label, kind, Granularity::Tensor).map_err(Error::scale)?;
         let seen = observer.observe(ndarray::ArrayView1::from(numbers).into_dyn());
         seen.map_err(Error::scale)?;
         Ok(scale(observer.amax(codec).first().copied().unwrap_or(0.0)))

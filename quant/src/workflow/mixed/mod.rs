@@ -68,8 +68,10 @@ impl Config {
     /// # Errors
     /// [`Error::Illegal`] with the key, or line and column.
     pub fn parse(text: &[u8]) -> Result<Self, Error> {
-        let allowed = "default, op_type_dict and op_name_dict, of formats or {\"input\": F, \"weight\": F}";
-        serde_json::from_slice(text).map_err(|error| Error::illegal("configuration", error, allowed))
+        let allowed =
+            "default, op_type_dict and op_name_dict, of formats or {\"input\": F, \"weight\": F}";
+        serde_json::from_slice(text)
+            .map_err(|error| Error::illegal("configuration", error, allowed))
     }
 
     fn precision(&self, layer: &LayerName) -> Option<&Precision> {
@@ -138,7 +140,8 @@ impl Precision {
         for name in self.formats() {
             let format = formats.get(name);
             if !format.is_ok_and(|format| format.is_operand()) {
-                let allowed = "signed formats of at most 8 bits; or fp32, fp16, bf16 for both operands";
+                let allowed =
+                    "signed formats of at most 8 bits; or fp32, fp16, bf16 for both operands";
                 return Err(Error::illegal(key, name, allowed));
             }
         }
@@ -161,7 +164,11 @@ impl Precision {
             per: Some(per.to_owned()),
             blocks: None,
         };
-        let per = if calibrators.channels { "channel" } else { "tensor" };
+        let per = if calibrators.channels {
+            "channel"
+        } else {
+            "tensor"
+        };
         Settings {
             input: Some(setting(input, &calibrators.input, "tensor")),
             weight: Some(setting(weight, &calibrators.weight, per)),
@@ -206,7 +213,10 @@ mod tests {
     fn unknown_keys_are_named() {
         for (text, expected) in [
             (r#"{"op_types": {}}"#, "op_types"),
-            (r#"{"default": {"input": "e4m3fn", "weights": "e4m3fn"}}"#, "Precision"),
+            (
+                r#"{"default": {"input": "e4m3fn", "weights": "e4m3fn"}}"#,
+                "Precision",
+            ),
             ("3", "op_type_dict"),
         ] {
             let error = Config::parse(text.as_bytes()).unwrap_err().to_string();
