@@ -225,7 +225,7 @@ pub(crate) fn run(cli: &Cli) -> Result<bool, CliError> {
         Command::Model(args) => model::run(args).map(|()| true),
         Command::Run(args) => run::run(args, global).map(|()| true),
         Command::Compare(args) => compare::run(args, global),
-        Command::Quantize(args) => quantize::run(args).map(|()| true),
+        Command::Quantize(args) => quantize::run(args, global),
         Command::Wavediff(args) => wavediff::run(args),
         Command::Accumulators(args) => accumulators::run(args, global).map(|()| true),
         Command::Bench(args) => bench::run(args).map(|()| true),

@@ -1,9 +1,10 @@
 //! Scales, losses and thresholds against a recomputation with numpy and ml_dtypes.
 
-use ndarray::ArrayView1;
-use quaver_contract::Formats;
+use ndarray::{Array2, ArrayView1};
+use quaver_contract::{Blocking, Conversion, Formats, Overflow};
 use quaver_quant::calibrate::{Granularity, Observer, ObserverKind};
 use quaver_quant::loss::{Loss, Moments, Sums, kld};
+use quaver_quant::scale::blocks::{Blocks, dequantise, quantise};
 use quaver_quant::scale::gaudi::{Device, Fp8, Gaudi, Method, power_of_two};
 use quaver_quant::scale::{Codec, amax};
 use quaver_quant::search::{Space, search};
@@ -185,4 +186,59 @@ fn observers_random_vs_numpy() {
             }
         }
     }
+}
+
+#[test]
+fn blocks_random_vs_golden() {
+    let formats = Formats::default();
+    let mut random = Random::new(SEED, "blocks");
+    let mut cases = 0;
+    for name in [
+        "e2m1fn", "e2m3fn", "e3m2fn", "e4m3fn", "e5m2", "int8", "int4", "mxint8",
+    ] {
+        let native = Conversion::native(formats.get(name).expect("it is in the table"));
+        let saturating = native.with_overflow(Overflow::Saturate);
+        let conversion = saturating.unwrap_or(native);
+        for (kind, length) in [
+            ("mx", 32),
+            ("nvfp4", 16),
+            ("fp32", 128),
+            ("fp32", 5),
+            ("mx", 3),
+        ] {
+            for exponent in [-140, -60, -3, 0, 9, 100] {
+                let mut values = numbers(&mut random, 9 * 70, exponent);
+                values[40] = f32::NAN;
+                values[170] = f32::NEG_INFINITY;
+                values[280..350].fill(0.0);
+                let values = Array2::from_shape_vec((9, 70), values).expect("9 rows");
+                let blocking = Blocking::get(&format!("{kind}:1x{length}")).expect("legal");
+                let bits = values.mapv(f32::to_bits);
+                let golden = quaver_golden::block::quantise(bits.view(), &blocking, &conversion);
+                let golden = golden.expect("legal");
+                let blocks = Blocks::get(&format!("{kind}:{length}")).expect("legal");
+                let ours = quantise(values.view(), blocks, &conversion).expect("legal");
+                let case = format!("{name} {kind}:{length} 2^{exponent}, seed {SEED}");
+                assert_eq!(ours.codes.mapv(u32::from), golden.codes, "{case}");
+                assert_eq!(ours.scales, golden.scales, "{case}");
+                assert_eq!(
+                    ours.tensor.to_bits(),
+                    golden.tensor.unwrap_or(1f32.to_bits()),
+                    "{case}"
+                );
+                let numbers = quaver_golden::block::dequantise(&golden, &blocking, &conversion);
+                let numbers = numbers.expect("legal");
+                let pairs = dequantise(&ours, blocks, conversion.format);
+                for (ours, &golden) in pairs.iter().zip(&numbers) {
+                    let same = ours.to_bits() == golden;
+                    assert!(
+                        same || (ours.is_nan() && f32::from_bits(golden).is_nan()),
+                        "{case}"
+                    );
+                }
+                cases += 1;
+            }
+        }
+    }
+    assert_eq!(cases, 8 * 5 * 6);
 }

@@ -1,5 +1,7 @@
 //! `quaver quantize`: plans for models, as other systems would make them.
 
+mod intfp;
+mod mixed;
 mod poprt;
 
 use std::path::{Path, PathBuf};
@@ -14,7 +16,7 @@ use quaver_quant::{Plan, Tensor, npz, onnx};
 use serde::Serialize;
 
 use super::run::read_inputs;
-use crate::args::one_of;
+use crate::args::{Global, one_of};
 use crate::console;
 use crate::error::CliError;
 use crate::output::Output;
@@ -41,6 +43,8 @@ EXAMPLES:
   quaver quantize inc --help
   quaver quantize inc model.onnx --config quantize.json --device gaudi3 -o plan.json
   quaver quantize poprt model.onnx --fp8-params F143,F143,-1,-3 -o plan.json
+  quaver quantize intfp model.onnx --input-format fp16 --weight-format int4 -o plan.json
+  quaver quantize mixed model.onnx --calibration x.npz --limit 0.02 -o plan.json
   quaver run model.onnx --input x.npz --plan plan.json";
 
 /// Arguments of `quaver quantize`.
@@ -57,6 +61,10 @@ enum System {
     Inc(IncArgs),
     /// Graphcore PopRT: one format and scale for all, or the search for those of least loss
     Poprt(Box<poprt::PoprtArgs>),
+    /// INT-FP-QSim: formats of inputs, weights and outputs, calibrators, blocks
+    Intfp(Box<intfp::IntfpArgs>),
+    /// Mixed precision: formats by layer, and the fewest layers lifted out of FP8 for an accuracy
+    Mixed(Box<mixed::MixedArgs>),
 }
 
 /// Arguments of `quaver quantize inc`.
@@ -100,14 +108,16 @@ struct Report {
     files: Vec<PathBuf>,
 }
 
-/// Makes the plan, or what it needs.
+/// Makes the plan, or what it needs; `false` where no plan is as accurate as asked.
 ///
 /// # Errors
 /// [`CliError`] for bad input; then there is no output.
-pub(crate) fn run(args: &QuantizeArgs) -> Result<(), CliError> {
+pub(crate) fn run(args: &QuantizeArgs, global: &Global) -> Result<bool, CliError> {
     match &args.system {
-        System::Inc(args) => inc(args),
-        System::Poprt(args) => poprt::run(args),
+        System::Inc(args) => inc(args).map(|()| true),
+        System::Poprt(args) => poprt::run(args).map(|()| true),
+        System::Intfp(args) => intfp::run(args, global).map(|()| true),
+        System::Mixed(args) => mixed::run(args, global),
     }
 }
 

@@ -9,6 +9,7 @@ mod generate;
 mod model;
 mod onnx;
 mod processes;
+mod quantize;
 mod rtl;
 mod run;
 mod simulate;

@@ -76,11 +76,28 @@ fn quantiser(param: Param) -> QuantiserFile {
     }
 }
 
-fn layer(input: Param, weight: Param) -> LayerFile {
-    LayerFile::Quantised {
-        input: quantiser(input),
-        weight: quantiser(weight),
-        output: None,
+/// What goes to FP8.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stored {
+    /// Inputs and weights, whose products are in FP8.
+    Both,
+    /// `fp8_weight`: constant weights alone; the layer is computed in FP16.
+    Weights,
+}
+
+fn layer(input: Param, weight: Param, stored: Stored) -> LayerFile {
+    match stored {
+        Stored::Both => LayerFile::Quantised {
+            input: quantiser(input),
+            weight: quantiser(weight),
+            output: None,
+        },
+        Stored::Weights => LayerFile::Dequantised {
+            compute: "fp16".to_owned(),
+            input: None,
+            weight: Some(quantiser(weight)),
+            output: None,
+        },
     }
 }
 
@@ -88,13 +105,15 @@ fn layer(input: Param, weight: Param) -> LayerFile {
 fn layers<'s>(
     session: &'s Session<'_>,
     skip: &'s [String],
+    stored: Stored,
 ) -> Result<impl Iterator<Item = &'s str>, Error> {
     let known: Vec<&str> = session.layers().map(|(name, _)| name).collect();
     if let Some(name) = skip.iter().find(|name| !known.contains(&name.as_str())) {
         return Err(Error::illegal("fp8_skip_op_names", name, known.join(", ")));
     }
-    let wanted = session.layers().filter(|(name, operator)| {
-        OPERATORS.contains(operator) && !skip.iter().any(|skipped| skipped == name)
+    let wanted = session.layers().filter(move |(name, operator)| {
+        let has_one = stored == Stored::Both || session.constant(name).is_some();
+        OPERATORS.contains(operator) && has_one && !skip.iter().any(|skipped| skipped == name)
     });
     Ok(wanted.map(|(name, _)| name))
 }
@@ -116,10 +135,10 @@ pub fn convert(
     session: &Session<'_>,
     accumulator: &str,
     params: Params,
-    skip: &[String],
+    (skip, stored): (&[String], Stored),
 ) -> Result<PlanFile, Error> {
-    let layers = layers(session, skip)?
-        .map(|name| (name.to_owned(), layer(params.input, params.weight)))
+    let layers = layers(session, skip, stored)?
+        .map(|name| (name.to_owned(), layer(params.input, params.weight, stored)))
         .collect();
     Ok(plan(accumulator, layers))
 }
@@ -146,7 +165,7 @@ pub fn quantise(
     accumulator: &str,
     (low, high): (i32, i32),
     loss: Loss,
-    (skip, keep): (&[String], usize),
+    (skip, keep, stored): (&[String], usize, Stored),
 ) -> Result<Searched, Error> {
     let table = Formats::default();
     let formats: Vec<&'static Format> = FORMATS
@@ -157,7 +176,7 @@ pub fn quantise(
     let mut rows = BTreeMap::new();
     let mut log = Vec::new();
     let mut losses: Vec<(f64, String)> = Vec::new();
-    for name in layers(session, skip)? {
+    for name in layers(session, skip, stored)? {
         let missing = || Error::illegal("layer", name, "layers that the calibration data reaches");
         let operands = collected.operands.get(name).ok_or_else(missing)?;
         let weight: Vec<f32> = match session.weight(name) {
@@ -167,6 +186,9 @@ pub fn quantise(
         let mut total = 0.0;
         let mut params = Vec::new();
         for (operand, values) in [("input", &operands[0]), ("weight", &weight)] {
+            if operand == "input" && stored == Stored::Weights {
+                continue;
+            }
             let name = format!("{name}/{operand}");
             let found = search(&name, values, &space, loss).map_err(Error::scale)?;
             log.push(row(&name, loss, &found, values, &space)?);
@@ -177,7 +199,8 @@ pub fn quantise(
             });
         }
         losses.push((total, name.to_owned()));
-        rows.insert(name.to_owned(), layer(params[0], params[1]));
+        let (first, last) = (params[0], params[params.len() - 1]);
+        rows.insert(name.to_owned(), layer(first, last, stored));
     }
     losses.sort_by(|a, b| b.0.total_cmp(&a.0));
     let kept: Vec<String> = losses

@@ -9,7 +9,7 @@ use quaver_fast::Fast;
 use quaver_quant::graph::Session;
 use quaver_quant::loss::Loss;
 use quaver_quant::search::PrecisionRow;
-use quaver_quant::workflow::poprt::{Collecting, Params, convert, quantise};
+use quaver_quant::workflow::poprt::{Collecting, Params, Stored, convert, quantise};
 use quaver_quant::{Plan, onnx};
 use serde::Serialize;
 
@@ -26,6 +26,7 @@ number in F143 or F152 times it. The IPU's sums are not public: --accumulator sa
 EXAMPLES:
   quaver quantize poprt digits.onnx -o plan.json
   quaver quantize poprt digits.onnx --fp8-params F143,F143,-1,-3 --fp8-skip-op-names fc -o plan.json
+  quaver quantize poprt digits.onnx --fp8-weight -o plan.json
   quaver quantize poprt digits.onnx --quantize --loss mse --calibration digits-calibration.npz \\
     --num-of-layers-keep-fp16 1 --quantize-log quantize.log --precision-compare precision.log \\
     -o plan.json";
@@ -46,6 +47,10 @@ pub(super) struct PoprtArgs {
         allow_hyphen_values = true
     )]
     fp8_params: String,
+
+    /// Stores constant weights in FP8, and computes in FP16
+    #[arg(long)]
+    fp8_weight: bool,
 
     /// Layers that do not go to FP8
     #[arg(long, value_name = "NAME,...", value_delimiter = ',')]
@@ -126,14 +131,19 @@ pub(super) fn run(args: &PoprtArgs) -> Result<(), CliError> {
         Some(path) => collect(&mut session, path, &Plan::keep())?,
     };
     let accumulator = args.accumulator.name;
+    let stored = match args.fp8_weight {
+        false => Stored::Both,
+        true => Stored::Weights,
+    };
     let (plan, kept, rows) = match args.quantize {
         false => {
-            let skip = &args.fp8_skip_op_names;
-            let plan = convert(&session, accumulator, params, skip).map_err(CliError::other)?;
+            let which = (&args.fp8_skip_op_names[..], stored);
+            let plan = convert(&session, accumulator, params, which).map_err(CliError::other)?;
             (plan, Vec::new(), Vec::new())
         }
         true => {
-            let which = (&args.fp8_skip_op_names[..], args.num_of_layers_keep_fp16);
+            let keep = args.num_of_layers_keep_fp16;
+            let which = (&args.fp8_skip_op_names[..], keep, stored);
             let found = quantise(&session, &collected, accumulator, range, args.loss.0, which)
                 .map_err(CliError::other)?;
             (found.plan, found.kept, found.log)
