@@ -1,5 +1,6 @@
 //! `quaver quantize`: plans for models, as other systems would make them.
 
+mod migraphx;
 mod poprt;
 
 use std::path::{Path, PathBuf};
@@ -41,6 +42,7 @@ EXAMPLES:
   quaver quantize inc --help
   quaver quantize inc model.onnx --config quantize.json --device gaudi3 -o plan.json
   quaver quantize poprt model.onnx --fp8-params F143,F143,-1,-3 -o plan.json
+  quaver quantize migraphx qdq.onnx -o fnuz.onnx
   quaver run model.onnx --input x.npz --plan plan.json";
 
 /// Arguments of `quaver quantize`.
@@ -57,6 +59,8 @@ enum System {
     Inc(IncArgs),
     /// Graphcore PopRT: one format and scale for all, or the search for those of least loss
     Poprt(Box<poprt::PoprtArgs>),
+    /// AMD MIGraphX: from OCP to FNUZ, for a model with FP8 codes
+    Migraphx(migraphx::MigraphxArgs),
 }
 
 /// Arguments of `quaver quantize inc`.
@@ -108,6 +112,7 @@ pub(crate) fn run(args: &QuantizeArgs) -> Result<(), CliError> {
     match &args.system {
         System::Inc(args) => inc(args),
         System::Poprt(args) => poprt::run(args),
+        System::Migraphx(args) => migraphx::run(args),
     }
 }
 
