@@ -91,7 +91,7 @@ impl Builder {
         Ok(name)
     }
 
-    /// Adds FP32 numbers: one as a scalar, more as a list.
+    /// Adds an FP32 number, a scalar.
     ///
     /// # Errors
     /// None in fact: FP32 numbers have an element type.

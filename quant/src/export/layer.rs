@@ -23,6 +23,9 @@ pub(super) fn refuse(node: &Node, what: &str) -> Error {
     }
 }
 
+/// Adds the nodes that round a result, given its name and the one that it gets.
+type Round<'r> = &'r mut dyn FnMut(&mut Builder, &str, &str) -> Result<(), Error>;
+
 /// A product layer of the model.
 pub(super) struct Layer<'m> {
     node: &'m Node,
@@ -395,7 +398,7 @@ impl<'m> Layer<'m> {
         builder: &mut Builder,
         a: &str,
         b: &str,
-        round: Option<&mut dyn FnMut(&mut Builder, &str, &str) -> Result<(), Error>>,
+        round: Option<Round<'_>>,
     ) -> Result<(), Error> {
         let mut node = self.node.clone();
         node.inputs[0] = a.to_owned();

@@ -123,10 +123,10 @@ pub fn export(model: &Model, plan: &Plan) -> Result<Exported, Error> {
         return Err(Error::illegal("layer", name, layers.join(", ")));
     }
     let inner = graph.graphs().into_iter().skip(1);
-    if let Some(node) = inner.flat_map(|graph| &graph.nodes).find(is_product) {
-        if plan.default != LayerPlan::Keep(Kept::Fp32) {
-            return Err(layer::refuse(node, "products within a graph's attribute"));
-        }
+    if let Some(node) = inner.flat_map(|graph| &graph.nodes).find(is_product)
+        && plan.default != LayerPlan::Keep(Kept::Fp32)
+    {
+        return Err(layer::refuse(node, "products within a graph's attribute"));
     }
     let before = used(graph);
     let constants = constants(graph);
