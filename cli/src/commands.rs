@@ -6,6 +6,7 @@ pub(crate) mod compare;
 pub(crate) mod configs;
 pub(crate) mod convert;
 pub(crate) mod explore;
+pub(crate) mod export;
 pub(crate) mod formats;
 pub(crate) mod gemm;
 pub(crate) mod generate;

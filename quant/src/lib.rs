@@ -8,12 +8,14 @@
 //! - [`calibrate`]: what observers keep of activations;
 //! - [`scale`], [`loss`], [`search`]: the scales that other systems derive from it, losses, and the search
 //!   for the format and scale of least loss;
-//! - [`workflow`]: what other systems make plans from.
+//! - [`workflow`]: what other systems make plans from;
+//! - [`export`]: a plan written into the model.
 
 #![deny(unsafe_code)]
 
 pub mod calibrate;
 pub mod error;
+pub mod export;
 mod files;
 pub mod graph;
 pub mod loss;

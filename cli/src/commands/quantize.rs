@@ -1,6 +1,7 @@
 //! `quaver quantize`: plans for models, as other systems would make them.
 
 mod intfp;
+mod migraphx;
 mod mixed;
 mod poprt;
 
@@ -45,6 +46,7 @@ EXAMPLES:
   quaver quantize poprt model.onnx --fp8-params F143,F143,-1,-3 -o plan.json
   quaver quantize intfp model.onnx --input-format fp16 --weight-format int4 -o plan.json
   quaver quantize mixed model.onnx --calibration x.npz --limit 0.02 -o plan.json
+  quaver quantize migraphx qdq.onnx -o fnuz.onnx
   quaver run model.onnx --input x.npz --plan plan.json";
 
 /// Arguments of `quaver quantize`.
@@ -65,6 +67,8 @@ enum System {
     Intfp(Box<intfp::IntfpArgs>),
     /// Mixed precision: formats by layer, and the fewest layers lifted out of FP8 for an accuracy
     Mixed(Box<mixed::MixedArgs>),
+    /// AMD MIGraphX: from OCP to FNUZ, for a model with FP8 codes
+    Migraphx(migraphx::MigraphxArgs),
 }
 
 /// Arguments of `quaver quantize inc`.
@@ -118,6 +122,7 @@ pub(crate) fn run(args: &QuantizeArgs, global: &Global) -> Result<bool, CliError
         System::Poprt(args) => poprt::run(args).map(|()| true),
         System::Intfp(args) => intfp::run(args, global).map(|()| true),
         System::Mixed(args) => mixed::run(args, global),
+        System::Migraphx(args) => migraphx::run(args).map(|()| true),
     }
 }
 

@@ -3,5 +3,6 @@
 pub mod inc;
 pub mod intfp;
 pub mod layers;
+pub mod migraphx;
 pub mod mixed;
 pub mod poprt;

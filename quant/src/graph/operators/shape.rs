@@ -1,6 +1,9 @@
 //! Operators that move or name elements and compute nothing.
 
 use ndarray::{ArrayD, Axis, IxDyn};
+use quaver_contract::{Bundle, Conversion, Encoding};
+use quaver_fast::decode::decode;
+use quaver_fast::encode::Encoder;
 
 use super::super::context::{Context, broadcast};
 use crate::onnx::{Attribute, Initializer};
@@ -352,7 +355,7 @@ pub(super) fn cast(
             to,
             values.mapv(|value| wrapped(value as i64, to)),
         )),
-        _ => Err(refuse()),
+        _ => narrow(context, &values, to)?.ok_or_else(refuse),
     };
     Ok(vec![match tensor {
         Tensor::Float(values) => numbers(values.clone())?,
@@ -369,8 +372,37 @@ pub(super) fn cast(
             _ if to.is_integer() => Tensor::Int(to, values.mapv(|value| wrapped(value, to))),
             _ => return Err(refuse()),
         },
-        Tensor::Codes(..) => return Err(refuse()),
+        Tensor::Codes(element, codes) => {
+            let format = element.format().ok_or_else(refuse)?;
+            numbers(codes.mapv(|code| f32::from_bits(decode(format, code.into()))))?
+        }
     }])
+}
+
+/// Codes of a narrow floating-point type; `None` of another type. FP8 saturates unless the node says
+/// that it does not.
+fn narrow(
+    context: &Context<'_, '_>,
+    values: &ArrayD<f32>,
+    to: ElementType,
+) -> Result<Option<Tensor>, Error> {
+    let Some(format) = to
+        .format()
+        .filter(|format| format.encoding == Encoding::Float)
+    else {
+        return Ok(None);
+    };
+    let conversion = match format.bits() {
+        16 => Conversion::native(format),
+        _ => {
+            let saturate = context.int("saturate", 1)? != 0;
+            let name = if saturate { "onnx-saturate" } else { "onnx" };
+            Bundle::get(name)?.conversion(format)?
+        }
+    };
+    let encoder = Encoder::new(&conversion)?;
+    let codes = values.mapv(|value| encoder.one(value.to_bits(), 0) as u16);
+    Ok(Some(Tensor::Codes(to, codes)))
 }
 
 /// An integer in as many bits as its type has.
