@@ -123,6 +123,10 @@ impl<'m> Session<'m> {
         let Tensor::Float(values) = self.constants.get(node.inputs.get(1)?.as_str())? else {
             return None;
         };
+        // Their second operands count as activations, whose axes are no channels.
+        if matches!(node.operator.as_str(), "Attention" | "Einsum") {
+            return None;
+        }
         let transposed = matches!(node.attribute("transB"), Some(Attribute::Int(1..)));
         let axis = match node.operator.as_str() {
             "Conv" => 0,

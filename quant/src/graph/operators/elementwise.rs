@@ -31,7 +31,7 @@ fn together<'a, A, B>(
     Ok(views.expect("the shapes broadcast"))
 }
 
-fn combine<A: Copy, B: Copy, T>(
+pub(super) fn combine<A: Copy, B: Copy, T>(
     context: &Context<'_, '_>,
     a: &ArrayD<A>,
     b: &ArrayD<B>,
@@ -42,7 +42,7 @@ fn combine<A: Copy, B: Copy, T>(
 }
 
 /// A function of two operands of one type.
-fn binary(
+pub(super) fn binary(
     context: &Context<'_, '_>,
     a: &Tensor,
     b: &Tensor,
@@ -63,12 +63,12 @@ fn binary(
     }
 }
 
-fn mismatch(context: &Context<'_, '_>, a: &Tensor, b: &Tensor) -> Error {
+pub(super) fn mismatch(context: &Context<'_, '_>, a: &Tensor, b: &Tensor) -> Error {
     let (a, b) = (a.element_type().name(), b.element_type().name());
     context.error(format!("operands are {a} and {b}"))
 }
 
-fn two<'t>(
+pub(super) fn two<'t>(
     context: &Context<'_, '_>,
     inputs: &Inputs<'t>,
 ) -> Result<(&'t Tensor, &'t Tensor), Error> {

@@ -2,8 +2,8 @@
 
 use ndarray::{ArrayD, Axis, IxDyn, Slice};
 
-use super::super::context::Context;
-use super::shape::{MOST_ELEMENTS, each};
+use super::super::context::{Context, MOST_ELEMENTS};
+use super::shape::each;
 use crate::{Error, Tensor};
 
 type Inputs<'a> = [Option<&'a Tensor>];
@@ -176,10 +176,7 @@ pub(super) fn pad(
         );
         inner.slice_axis_inplace(Axis(axis), Slice::from(low as isize..high as isize));
     }
-    let elements = shape.iter().try_fold(1usize, |all, &n| all.checked_mul(n));
-    if elements.is_none_or(|elements| elements > MOST_ELEMENTS) {
-        return Err(context.error(format!("shape {shape:?}")));
-    }
+    context.elements(&shape)?;
     let mut result = ArrayD::from_elem(IxDyn(&shape), value);
     let mut place = result.view_mut();
     for (axis, &(before, _)) in around.iter().enumerate() {

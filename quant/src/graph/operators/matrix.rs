@@ -122,7 +122,7 @@ fn last_two(shape: &[usize]) -> (&[usize], [usize; 2]) {
 }
 
 /// The place of an element, by its number in C order.
-fn places(shape: &[usize], mut index: usize) -> Vec<usize> {
+pub(super) fn places(shape: &[usize], mut index: usize) -> Vec<usize> {
     let mut place = vec![0; shape.len()];
     for (place, &length) in place.iter_mut().zip(shape).rev() {
         *place = index % length;
@@ -131,7 +131,11 @@ fn places(shape: &[usize], mut index: usize) -> Vec<usize> {
     place
 }
 
-fn matrix<'a>(mut view: ndarray::ArrayViewD<'a, f32>, place: &[usize]) -> ArrayView2<'a, f32> {
+/// The last two axes at a place of those before.
+pub(super) fn matrix<'a>(
+    mut view: ndarray::ArrayViewD<'a, f32>,
+    place: &[usize],
+) -> ArrayView2<'a, f32> {
     for &i in place {
         view.index_axis_inplace(ndarray::Axis(0), i);
     }

@@ -1,5 +1,6 @@
 //! The operators, one file a family. Adding one is a row of [`TABLE`] and its function.
 
+mod attention;
 mod convolution;
 mod elementwise;
 mod index;
@@ -49,6 +50,7 @@ static TABLE: &[Operator] = &[
     other("Add", elementwise::add),
     other("And", |c, i| elementwise::logic(c, i, |a, b| a & b)),
     other("ArgMax", reduce::arg_max),
+    product("Attention", attention::attention),
     other("AveragePool", pool::average),
     other("BatchNormalization", normalise::batch),
     other("Cast", shape::cast),

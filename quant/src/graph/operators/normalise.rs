@@ -42,7 +42,8 @@ pub(super) fn softmax(
     Ok(vec![Tensor::Float(result)])
 }
 
-fn soften(line: &mut [f32]) {
+/// Softmax of a line, where it is.
+pub(super) fn soften(line: &mut [f32]) {
     let largest = line.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     let mut sum = 0.0f64;
     for value in &mut *line {
@@ -110,7 +111,8 @@ pub(super) fn layer(
     Ok(outputs)
 }
 
-fn moments(line: &[f32]) -> (f64, f64) {
+/// Mean and variance of a line.
+pub(super) fn moments(line: &[f32]) -> (f64, f64) {
     let count = line.len() as f64;
     let mean = line.iter().map(|&v| f64::from(v)).sum::<f64>() / count;
     let squares = line.iter().map(|&v| (f64::from(v) - mean).powi(2));

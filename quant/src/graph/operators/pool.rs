@@ -2,8 +2,7 @@
 
 use ndarray::{ArrayD, IxDyn};
 
-use super::super::context::Context;
-use super::shape::MOST_ELEMENTS;
+use super::super::context::{Context, MOST_ELEMENTS};
 use crate::{Error, Tensor};
 
 type Inputs<'a> = [Option<&'a Tensor>];

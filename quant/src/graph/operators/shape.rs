@@ -199,23 +199,17 @@ pub(super) fn expand(
     let wanted = context.integers(inputs, 1)?;
     let lengths: Option<Vec<usize>> = wanted.iter().map(|&n| usize::try_from(n).ok()).collect();
     let shape = lengths.and_then(|shape| broadcast(tensor.shape(), &shape));
-    let shape = shape.filter(|shape| {
-        let elements = shape.iter().try_fold(1usize, |all, &n| all.checked_mul(n));
-        elements.is_some_and(|elements| elements <= MOST_ELEMENTS)
-    });
     let shape = shape.ok_or_else(|| {
         context.error(format!(
             "{:?} does not expand to {wanted:?}",
             tensor.shape()
         ))
     })?;
+    context.elements(&shape)?;
     Ok(vec![each!(tensor, values => {
         values.broadcast(IxDyn(&shape)).expect("the shapes broadcast").to_owned()
     })])
 }
-
-/// The most elements that a node may make out of a few numbers.
-pub(super) const MOST_ELEMENTS: usize = 1 << 31;
 
 pub(super) fn shape(
     context: &mut Context<'_, '_>,
@@ -267,11 +261,8 @@ pub(super) fn constant_of_shape(
 ) -> Result<Vec<Tensor>, Error> {
     let wanted = context.integers(inputs, 0)?;
     let lengths: Option<Vec<usize>> = wanted.iter().map(|&n| usize::try_from(n).ok()).collect();
-    let shape = lengths.filter(|shape| {
-        let elements = shape.iter().try_fold(1usize, |all, &n| all.checked_mul(n));
-        elements.is_some_and(|elements| elements <= MOST_ELEMENTS)
-    });
-    let shape = shape.ok_or_else(|| context.error(format!("shape {wanted:?}")))?;
+    let shape = lengths.ok_or_else(|| context.error(format!("shape {wanted:?}")))?;
+    context.elements(&shape)?;
     let value = match context.node.attribute("value") {
         Some(Attribute::Tensor(tensor)) => tensor.tensor()?,
         Some(_) => return Err(context.error("attribute value is no tensor")),
