@@ -2,6 +2,7 @@
 
 mod attention;
 mod convolution;
+mod einsum;
 mod elementwise;
 mod index;
 mod matrix;
@@ -63,6 +64,7 @@ static TABLE: &[Operator] = &[
     other("DequantizeLinear", quantise::dequantize),
     other("Div", elementwise::div),
     other("Dropout", shape::dropout),
+    product("Einsum", einsum::einsum),
     other("Equal", |c, i| elementwise::compare(c, i, |a, b| a == b)),
     other("Erf", |c, i| elementwise::unary(c, i, libm::erff)),
     other("Exp", |c, i| elementwise::unary(c, i, f32::exp)),
