@@ -182,15 +182,21 @@ pub(super) fn einsum(
             let one = one
                 .sum_over(|label| output.contains(label))
                 .arranged(&output);
-            let view = one.view();
-            let none = ArrayD::zeros(IxDyn(&[0]));
-            watch(context, &view, &none.view(), &view)?;
+            // There is no product, and nothing to watch.
             one
         }
         Ok([a, b]) => {
             let result = two(context, &equation, a, b, &output)?;
             let (a, b) = (context.floats(inputs, 0)?, context.floats(inputs, 1)?);
-            watch(context, &a.view(), &b.view(), &result.view())?;
+            let node = context.node;
+            context.products.hook.layer(&Layer {
+                node: node.label(),
+                operator: &node.operator,
+                input: a.view(),
+                weight: b.view(),
+                constant: false,
+                output: result.view(),
+            })?;
             result
         }
     };
@@ -289,21 +295,4 @@ fn two(
         values: values.expect("the same elements"),
     };
     Ok(made.arranged(output))
-}
-
-fn watch(
-    context: &mut Context<'_, '_>,
-    input: &ndarray::ArrayViewD<'_, f32>,
-    weight: &ndarray::ArrayViewD<'_, f32>,
-    output: &ndarray::ArrayViewD<'_, f32>,
-) -> Result<(), Error> {
-    let node = context.node;
-    context.products.hook.layer(&Layer {
-        node: node.label(),
-        operator: &node.operator,
-        input: input.view(),
-        weight: weight.view(),
-        constant: false,
-        output: output.view(),
-    })
 }
