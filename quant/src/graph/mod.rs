@@ -4,6 +4,7 @@
 //! `products`, where the plan decides in what they are computed. A value is dropped after its last use.
 
 mod context;
+mod documentation;
 mod hook;
 mod operators;
 mod products;
@@ -14,9 +15,10 @@ use ndarray::Axis;
 use quaver_contract::Engine;
 
 use context::{Context, node_error};
+pub use documentation::{NEWEST_OPSET, operators_markdown};
 pub use hook::{Hook, Layer, NoHook, Product};
-pub use operators::supported;
-use operators::{Operator, operator};
+pub use operators::{Operator, supported};
+use operators::{check, operator};
 use products::{Products, Weights};
 
 use crate::onnx::{Attribute, Model, Node};
@@ -38,7 +40,7 @@ impl<'m> Session<'m> {
     /// Makes a model ready.
     ///
     /// # Errors
-    /// [`Error::Node`] for an operator that is not supported or an input that comes from nowhere; the
+    /// [`Error::Node`] for an operator that is not supported, or not in the model's operator set, or an input that comes from nowhere; the
     /// errors of reading constants.
     pub fn new(model: &'m Model) -> Result<Self, Error> {
         let graph = &model.graph;
@@ -62,6 +64,7 @@ impl<'m> Session<'m> {
             let operator = found.ok_or_else(|| {
                 node_error(node, "this operator is not supported (`quaver run --operators` lists those that are)")
             })?;
+            check(node, operator, opset)?;
             for input in node.inputs.iter().filter(|name| !name.is_empty()) {
                 if !known.contains(input.as_str()) {
                     return Err(node_error(

@@ -54,8 +54,12 @@ pub(super) fn dropout(
     {
         return Err(context.error("training is not supported"));
     }
-    let mask = ArrayD::from_elem(IxDyn(tensor.shape()), true);
-    Ok(vec![tensor.clone(), Tensor::Bool(mask)])
+    let shape = IxDyn(tensor.shape());
+    let mask = match context.opset {
+        ..10 => Tensor::Float(ArrayD::ones(shape)),
+        _ => Tensor::Bool(ArrayD::from_elem(shape, true)),
+    };
+    Ok(vec![tensor.clone(), mask])
 }
 
 pub(super) fn reshape(
