@@ -164,7 +164,7 @@ pub(super) fn pad(
     let mut inner = values.view();
     for (axis, &(before, after)) in around.iter().enumerate() {
         let length = values.shape()[axis] as i64;
-        let cut = |pad: i64| (-pad).max(0);
+        let cut = |pad: i64| pad.saturating_neg().max(0);
         let (low, high) = (cut(before), length - cut(after));
         let padded = length
             .checked_add(before)

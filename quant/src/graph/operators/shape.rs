@@ -291,13 +291,17 @@ pub(super) fn concat(
     let all: Vec<&Tensor> = (0..inputs.len())
         .map(|place| context.operand(inputs, place))
         .collect::<Result<_, _>>()?;
-    let fail = |_| {
+    let fail = || {
         let shapes: Vec<&[usize]> = all.iter().map(|tensor| tensor.shape()).collect();
         context.error(format!(
             "shapes {shapes:?} do not fit along axis {}",
             axis.0
         ))
     };
+    let rank = first.shape().len();
+    if all.iter().any(|tensor| tensor.shape().len() != rank) {
+        return Err(fail());
+    }
     macro_rules! join {
         ($variant:pat => $values:ident) => {{
             let views = all.iter().map(|tensor| match tensor {
@@ -308,7 +312,7 @@ pub(super) fn concat(
                 }
             });
             let views = views.collect::<Result<Vec<_>, _>>()?;
-            ndarray::concatenate(axis, &views).map_err(fail)?
+            ndarray::concatenate(axis, &views).map_err(|_| fail())?
         }};
     }
     Ok(vec![match first {
