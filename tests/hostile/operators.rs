@@ -17,6 +17,9 @@ use crate::{LIMIT, cases};
 /// Memory of a node of a few numbers.
 const MEMORY: usize = 64 << 20;
 
+/// An operator, its operands and its attributes.
+type Case = (&'static str, Vec<Tensor>, Vec<(&'static str, Attribute)>);
+
 fn floats(shape: &[usize]) -> Tensor {
     let mut number = 0.0;
     Tensor::Float(ArrayD::from_shape_simple_fn(IxDyn(shape), || {
@@ -76,7 +79,7 @@ fn absurd_nodes_are_refused() {
     let huge = i64::MAX;
     let side = Attribute::Int;
     let long = || floats(&[1, 1, 1 << 15, 1]);
-    let cases: Vec<(&str, Vec<Tensor>, Vec<(&str, Attribute)>)> = vec![
+    let cases: Vec<Case> = vec![
         ("Attention", vec![long(), long(), long()], vec![]),
         (
             "Attention",
