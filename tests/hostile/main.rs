@@ -5,6 +5,7 @@ mod corpus;
 mod measurement;
 mod npz;
 mod onnx;
+mod operators;
 
 use std::time::{Duration, Instant};
 

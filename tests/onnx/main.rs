@@ -6,6 +6,7 @@ mod external;
 mod nodes;
 mod operators;
 mod tensors;
+mod versions;
 
 use std::path::PathBuf;
 use std::process::Command;

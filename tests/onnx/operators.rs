@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use quaver_fast::Fast;
-use quaver_quant::graph::{NoHook, Session, supported};
+use quaver_quant::graph::{NoHook, Session, operators_markdown, supported};
 use quaver_quant::{Plan, Tensor, onnx};
 
 use super::backend_tests;
@@ -22,11 +22,10 @@ const OUTSIDE: &[(&str, &str)] = &[
     ("test_training_dropout", "training"),
     ("test_batchnorm_epsilon_training_mode", "training"),
     ("test_batchnorm_example_training_mode", "training"),
-    ("test_quantizelinear_blocked", "scales of blocks"),
-    ("test_dequantizelinear_blocked", "scales of blocks"),
     ("test_dequantizelinear_e4m3fn_float16", "scales in FP16"),
     ("test_clip_default_int8", "Clip of integers"),
     ("test_reduce_max_bool_inputs", "ReduceMax of truth values"),
+    ("test_reduce_min_bool_inputs", "ReduceMin of truth values"),
     ("test_edge_pad", "other modes of Pad"),
     ("test_reflect_pad", "other modes of Pad"),
     ("test_wrap_pad", "other modes of Pad"),
@@ -66,7 +65,7 @@ fn close(a: f32, b: f32) -> bool {
 }
 
 /// What is different between a result and what it should be.
-fn difference(result: &Tensor, expected: &Tensor) -> Option<String> {
+pub(crate) fn difference(result: &Tensor, expected: &Tensor) -> Option<String> {
     if result.shape() != expected.shape() {
         return Some(format!(
             "shape {:?}, not {:?}",
@@ -86,7 +85,7 @@ fn difference(result: &Tensor, expected: &Tensor) -> Option<String> {
 
 #[test]
 fn every_operator_vs_onnx_node_tests() {
-    let names: BTreeSet<&str> = supported().map(|(name, _)| name).collect();
+    let names: BTreeSet<&str> = supported().map(|operator| operator.name).collect();
     let mut cases: BTreeMap<&str, usize> = names.iter().map(|&name| (name, 0)).collect();
     let (mut outside, mut failed) = (0, Vec::new());
     let mut excluded = BTreeSet::new();
@@ -178,4 +177,20 @@ fn every_operator_vs_onnx_node_tests() {
         failed.join("\n")
     );
     assert!(none.is_empty(), "without a case: {none:?}");
+}
+
+/// `docs/operators.md` beside the table that it is made of.
+#[test]
+fn documentation_vs_table() {
+    let path = quaver_tests::root().join("docs/operators.md");
+    let text = operators_markdown();
+    if std::env::var_os("QUAVER_BLESS").is_some_and(|value| value == "1") {
+        std::fs::write(&path, text).expect("the file can be written");
+        return;
+    }
+    let kept = std::fs::read_to_string(&path).unwrap_or_default();
+    assert_eq!(
+        kept, text,
+        "docs/operators.md is out of date; scripts/bless rewrites it"
+    );
 }

@@ -11,7 +11,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use quaver_contract::{CoreConfig, Engine};
 use quaver_cosim::Simulator;
 use quaver_fast::Fast;
-use quaver_quant::graph::{Hook, Layer, Product, Session, supported};
+use quaver_quant::graph::{Hook, Layer, NEWEST_OPSET, Product, Session, supported};
 use quaver_quant::{Error, Plan, Tensor, npz, onnx};
 use serde::Serialize;
 
@@ -329,16 +329,27 @@ fn show(report: &Report, json: bool) -> Result<(), CliError> {
 /// Prints the table of operators.
 fn operators(json: bool) -> Result<(), CliError> {
     if json {
-        let rows = supported()
-            .map(|(name, product)| serde_json::json!({ "operator": name, "product": product }));
+        let rows = supported().map(|row| {
+            serde_json::json!({
+                "operator": row.name,
+                "product": row.is_product,
+                "since": row.since,
+                "note": row.note,
+            })
+        });
         return console::print_json(&rows.collect::<Vec<_>>());
     }
-    let mut text = String::new();
-    for (name, product) in supported() {
-        text += name;
-        text += if product { "  (product)\n" } else { "\n" };
-    }
-    console::print(&text)
+    let header = ["operator", "product", "opsets", "supported"].map(str::to_owned);
+    let rows = supported().map(|row| {
+        vec![
+            row.name.to_owned(),
+            if row.is_product { "product" } else { "-" }.to_owned(),
+            format!("{} to {NEWEST_OPSET}", row.since),
+            row.note.to_owned(),
+        ]
+    });
+    let rows: Vec<Vec<String>> = std::iter::once(header.to_vec()).chain(rows).collect();
+    console::print(&console::columns(&rows))
 }
 
 fn tensor_error(result: &Tensor, expected: &Tensor) -> Option<f64> {

@@ -71,13 +71,6 @@ impl<'m> Layer<'m> {
         }
     }
 
-    fn ints(&self, name: &str, places: usize) -> Vec<i64> {
-        match self.node.attribute(name) {
-            Some(Attribute::Ints(values)) => values.clone(),
-            _ => vec![1; places],
-        }
-    }
-
     fn is(&self, operator: &str) -> bool {
         self.node.operator == operator
     }
@@ -128,10 +121,9 @@ impl<'m> Layer<'m> {
                 let format = to.format().expect("it has a row");
                 let codec = Codec::with(&quaver_contract::Conversion::native(format))?;
                 let values: Vec<f32> = weight.iter().copied().collect();
-                let mut codes = vec![0; values.len()];
+                let mut codes = vec![0u16; values.len()];
                 codec.encode(&values, 1.0, &mut codes);
-                let codes = codes.iter().map(|&code| code as u16).collect();
-                let codes = ArrayD::from_shape_vec(weight.raw_dim(), codes);
+                                let codes = ArrayD::from_shape_vec(weight.raw_dim(), codes);
                 let codes = Tensor::Codes(to, codes.expect("as many codes"));
                 builder.constant(&format!("{base}/{}", kept.name()), &codes)?
             }
@@ -208,6 +200,10 @@ impl<'m> Layer<'m> {
             ScalePlan::Channels(scales) => OperandScale::Several(scales.clone()),
             ScalePlan::DynamicTensor => OperandScale::Dynamic("dynamic"),
             ScalePlan::DynamicLines => OperandScale::Dynamic("dynamic-lines"),
+            ScalePlan::DynamicPercentile { .. } => {
+                return Err(refuse(self.node, "a scale of a percentile"));
+            }
+            ScalePlan::Blocks(_) => return Err(refuse(self.node, "scales of blocks")),
         };
         Ok((element, OperandScales::new(format.name, element, scale)))
     }
@@ -239,11 +235,10 @@ impl<'m> Layer<'m> {
         };
         let largest = max_value(quantiser.conversion.format);
         let convolution = self.is("Conv") || self.is("ConvTranspose");
-        if convolution && self.groups() > 1 && !matches!(quantiser.scale, ScalePlan::Tensor(_)) {
-            return Err(refuse(self.node, "a dynamic input scale for each group"));
+        if convolution && self.groups() > 1 && quantiser.scale == ScalePlan::DynamicLines {
+            return Err(refuse(self.node, "a dynamic input scale for each group and place"));
         }
         let kernel = self.kernel().unwrap_or_default();
-        let ones = |name: &str| self.ints(name, kernel.len()).iter().all(|&x| x == 1);
         let point = !kernel.is_empty() && kernel.iter().all(|&length| length == 1);
         let of = match &quantiser.scale {
             ScalePlan::Tensor(scale) => {
@@ -253,21 +248,10 @@ impl<'m> Layer<'m> {
             ScalePlan::Channels(_) => {
                 return Err(refuse(self.node, "an input scale for each output channel"));
             }
-            // A filter that steps over pixels leaves them out of the largest magnitude.
-            ScalePlan::DynamicTensor if self.is("Conv") => {
-                match ones("strides") && ones("dilations") {
-                    true => Of::All,
-                    false => {
-                        let what = "a dynamic input scale with strides or dilations";
-                        return Err(refuse(self.node, what));
-                    }
-                }
+            ScalePlan::DynamicTensor => Of::All,
+            ScalePlan::DynamicPercentile { .. } | ScalePlan::Blocks(_) => {
+                unreachable!("such an operand was refused")
             }
-            ScalePlan::DynamicTensor => match (self.node.operator.as_str(), &self.weight) {
-                ("MatMul", None) => Of::LastTwoUnlessFlat(&self.node.inputs[1]),
-                ("MatMul", Some(weight)) if weight.ndim() > 2 => Of::Axes(&[-2, -1]),
-                _ => Of::All,
-            },
             ScalePlan::DynamicLines => match self.node.operator.as_str() {
                 "MatMul" => Of::Axes(&[-1]),
                 "Gemm" if self.int("transA", 0) != 0 => Of::Axes(&[0]),
@@ -345,8 +329,7 @@ impl<'m> Layer<'m> {
                 let name = pair.constant(builder, x, scales, Some(axis), None)?;
                 return Ok((name, row));
             }
-            (ScalePlan::DynamicTensor, "MatMul") => Of::Axes(&[-2, -1]),
-            (ScalePlan::DynamicTensor, _) if self.groups() == 1 => Of::All,
+            (ScalePlan::DynamicTensor, _) => Of::All,
             (ScalePlan::DynamicLines, "MatMul") => Of::Axes(&[-2]),
             (ScalePlan::DynamicLines, "Gemm") if transposed => Of::Axes(&[1]),
             (ScalePlan::DynamicLines, "Gemm") => Of::Axes(&[0]),
@@ -377,14 +360,9 @@ impl<'m> Layer<'m> {
                 return Err(refuse(self.node, "a dynamic output scale for each product"));
             }
             ScalePlan::DynamicTensor => {
-                let of = match (self.node.operator.as_str(), &self.weight) {
-                    ("MatMul", None) => Of::LastTwoUnlessFlat(&self.node.inputs[1]),
-                    ("MatMul", Some(weight)) if weight.ndim() > 2 => Of::Axes(&[-2, -1]),
-                    _ => Of::All,
-                };
-                pair.dynamic(builder, y, of, largest, Some(output))?;
+                pair.dynamic(builder, y, Of::All, largest, Some(output))?;
             }
-            ScalePlan::Channels(_) | ScalePlan::DynamicLines => {
+            _ => {
                 return Err(refuse(self.node, "several output scales"));
             }
         }

@@ -147,6 +147,9 @@ pub fn export(model: &Model, plan: &Plan) -> Result<Exported, Error> {
                 weight,
                 output,
             } => layer.quantise(input, weight, output.as_ref(), &mut builder)?,
+            LayerPlan::Dequantised { .. } => {
+                return Err(layer::refuse(node, "a layer that is computed on the host"));
+            }
         };
         wanted = wanted.max(match (&row, plan) {
             (LayerScales::Quantised(row), _) => row.opset(),

@@ -27,9 +27,6 @@ pub(crate) enum Of<'a> {
     All,
     /// Each place of the other axes.
     Axes(&'a [i64]),
-    /// The last two axes, or the whole tensor where another one has two axes: the first operand of a
-    /// product whose second may be one for the whole batch.
-    LastTwoUnlessFlat(&'a str),
 }
 
 impl Pair<'_> {
@@ -126,15 +123,6 @@ impl Pair<'_> {
         let amax = match of {
             Of::All => amax(None)?,
             Of::Axes(axes) => amax(Some(axes))?,
-            Of::LastTwoUnlessFlat(other) => {
-                let (all, each) = (amax(None)?, amax(Some(&[-2, -1]))?);
-                let shape = builder.node("Shape", self.base, &[other], Vec::new());
-                let rank = builder.node("Shape", self.base, &[&shape], Vec::new());
-                let two = Tensor::Int(ElementType::Int64, arr1(&[2]).into_dyn());
-                let two = builder.constant(&self.at("two"), &two)?;
-                let flat = builder.node("Equal", self.base, &[&rank, &two], Vec::new());
-                builder.node("Where", self.base, &[&flat, &all, &each], Vec::new())
-            }
         };
         let largest = builder.number(&self.at("largest"), largest)?;
         let quotient = builder.node("Div", self.base, &[&amax, &largest], Vec::new());

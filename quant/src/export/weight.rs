@@ -101,14 +101,7 @@ pub(crate) fn scales(
             let rest: Vec<usize> = (1..rank).collect();
             match &quantiser.scale {
                 ScalePlan::Channels(given) => shaped(&shape, own(given, filters)?),
-                ScalePlan::DynamicLines => over(values.view(), &rest, largest),
-                _ => {
-                    let per_group = filters / groups;
-                    let list = values
-                        .axis_chunks_iter(Axis(0), per_group.max(1))
-                        .flat_map(|group| vec![dynamic(group, largest); per_group]);
-                    shaped(&shape, list.collect())
-                }
+                _ => over(values.view(), &rest, largest),
             }
         }
         Columns::Elements(groups) => {
@@ -123,16 +116,12 @@ pub(crate) fn scales(
             for (group, part) in chunks.enumerate() {
                 let mut shape = values.shape().to_vec();
                 shape[0] = 1;
-                let line = match (&given, &quantiser.scale) {
-                    (Some(given), _) => {
+                let line = match &given {
+                    Some(given) => {
                         let first = group * columns;
                         shaped(&shape, given[first..first + columns].to_vec())
                     }
-                    (_, ScalePlan::DynamicLines) => over(part, &[0], largest),
-                    _ => {
-                        let all: Vec<usize> = (0..rank).collect();
-                        over(part, &all, largest)
-                    }
+                    _ => over(part, &[0], largest),
                 };
                 parts.push(line);
             }

@@ -6,6 +6,9 @@ use super::products::Products;
 use crate::onnx::{Attribute, Node};
 use crate::{ElementType, Error, Tensor};
 
+/// The most elements that a node may make out of a few numbers: a gibibyte of FP32.
+pub(crate) const MOST_ELEMENTS: usize = 1 << 28;
+
 /// What an operator is given beside its operands.
 pub(crate) struct Context<'a, 'p> {
     pub(crate) node: &'a Node,
@@ -20,6 +23,20 @@ impl Context<'_, '_> {
     /// An error of this node.
     pub(crate) fn error(&self, message: impl Into<String>) -> Error {
         node_error(self.node, message)
+    }
+
+    /// The elements of a result of that shape, before anything is allocated for it.
+    pub(crate) fn elements(&self, shape: &[usize]) -> Result<usize, Error> {
+        // A length of 0 does not excuse others that overflow.
+        let all = shape
+            .iter()
+            .try_fold(1usize, |all, &n| all.checked_mul(n.max(1)));
+        match all.filter(|&all| all <= MOST_ELEMENTS) {
+            Some(_) => Ok(shape.iter().product()),
+            None => Err(self.error(format!(
+                "a result of shape {shape:?} has more than {MOST_ELEMENTS} elements"
+            ))),
+        }
     }
 
     fn attribute<T>(

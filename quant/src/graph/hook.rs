@@ -6,6 +6,9 @@ use quaver_contract::{Job, JobResult};
 use crate::Error;
 
 /// One product layer, after it ran: its operands as the node has them, before any quantiser.
+///
+/// Attention has two kinds of products under one plan: `input` is a list of the left operands of both, the scaled Q
+/// and the weights that softmax gives; `weight` is one of the right operands, the scaled K and V.
 #[derive(Debug)]
 pub struct Layer<'a> {
     /// The node's name (`onnx::Node::label`).
@@ -16,7 +19,8 @@ pub struct Layer<'a> {
     pub input: ArrayViewD<'a, f32>,
     /// The weight: B of MatMul and Gemm (as stored, before any transposition), W of a convolution.
     pub weight: ArrayViewD<'a, f32>,
-    /// Whether the weight is a constant of the model; attention's second operands are not.
+    /// Whether the weight is a constant of the model; attention's second operands and those of Einsum count as
+    /// activations.
     pub constant: bool,
     /// The result, bias included, in the shape that the node returns.
     pub output: ArrayViewD<'a, f32>,

@@ -6,6 +6,7 @@
 mod blocks;
 mod buffers;
 mod context;
+mod documentation;
 mod hook;
 mod host;
 mod operand;
@@ -22,9 +23,10 @@ use quaver_contract::Engine;
 
 use buffers::Buffers;
 use context::{Context, node_error};
+pub use documentation::{NEWEST_OPSET, operators_markdown};
 pub use hook::{Hook, Layer, NoHook, Product};
-pub use operators::supported;
-use operators::{Operator, operator};
+pub use operators::{Operator, supported};
+use operators::{check, operator};
 use products::{Products, Weights};
 
 use crate::onnx::{Attribute, Model, Node};
@@ -47,7 +49,7 @@ impl<'m> Session<'m> {
     /// Makes a model ready.
     ///
     /// # Errors
-    /// [`Error::Node`] for an operator that is not supported or an input that comes from nowhere; the
+    /// [`Error::Node`] for an operator that is not supported, or not in the model's operator set, or an input that comes from nowhere; the
     /// errors of reading constants.
     pub fn new(model: &'m Model) -> Result<Self, Error> {
         let graph = &model.graph;
@@ -71,6 +73,7 @@ impl<'m> Session<'m> {
             let operator = found.ok_or_else(|| {
                 node_error(node, "this operator is not supported (`quaver run --operators` lists those that are)")
             })?;
+            check(node, operator, opset)?;
             for input in node.inputs.iter().filter(|name| !name.is_empty()) {
                 if !known.contains(input.as_str()) {
                     return Err(node_error(
@@ -133,6 +136,10 @@ impl<'m> Session<'m> {
         let Tensor::Float(values) = self.constants.get(node.inputs.get(1)?.as_str())? else {
             return None;
         };
+        // Their second operands count as activations, whose axes are no channels.
+        if matches!(node.operator.as_str(), "Attention" | "Einsum") {
+            return None;
+        }
         let transposed = matches!(node.attribute("transB"), Some(Attribute::Int(1..)));
         let axis = match node.operator.as_str() {
             "Conv" => 0,

@@ -90,9 +90,9 @@ pub fn check_name(key: &str, pattern: &str, layers: &[LayerName]) -> Result<(), 
 /// # Errors
 /// [`Error::Illegal`] with the key and the types.
 pub fn check_type(key: &str, name: &str) -> Result<(), Error> {
-    let operators = crate::graph::supported().filter(|(_, is_product)| *is_product);
+    let operators = crate::graph::supported().filter(|operator| operator.is_product);
     let mut known: Vec<&str> = TYPES.to_vec();
-    known.extend(operators.map(|(operator, _)| operator));
+    known.extend(operators.map(|operator| operator.name));
     match known.contains(&name) {
         true => Ok(()),
         false => Err(Error::illegal(key, name, known.join(", "))),

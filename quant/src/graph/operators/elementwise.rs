@@ -36,7 +36,7 @@ fn together(context: &Context<'_, '_>, a: &[usize], b: &[usize]) -> Result<Vec<u
     broadcast(a, b).ok_or_else(|| context.error(format!("shapes {a:?} and {b:?} do not broadcast")))
 }
 
-fn combine<A, B, T>(
+pub(super) fn combine<A, B, T>(
     context: &Context<'_, '_>,
     a: &ArrayD<A>,
     b: &ArrayD<B>,
@@ -104,7 +104,7 @@ where
 }
 
 /// A function of two operands of one type.
-fn binary(
+pub(super) fn binary(
     context: &mut Context<'_, '_>,
     a: &Tensor,
     b: &Tensor,
@@ -127,12 +127,12 @@ fn binary(
     }
 }
 
-fn mismatch(context: &Context<'_, '_>, a: &Tensor, b: &Tensor) -> Error {
+pub(super) fn mismatch(context: &Context<'_, '_>, a: &Tensor, b: &Tensor) -> Error {
     let (a, b) = (a.element_type().name(), b.element_type().name());
     context.error(format!("operands are {a} and {b}"))
 }
 
-fn two<'t>(
+pub(super) fn two<'t>(
     context: &Context<'_, '_>,
     inputs: &Inputs<'t>,
 ) -> Result<(&'t Tensor, &'t Tensor), Error> {

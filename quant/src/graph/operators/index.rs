@@ -2,8 +2,8 @@
 
 use ndarray::{ArrayD, Axis, IxDyn, Slice};
 
-use super::super::context::Context;
-use super::shape::{MOST_ELEMENTS, each};
+use super::super::context::{Context, MOST_ELEMENTS};
+use super::shape::each;
 use crate::{Error, Tensor};
 
 type Inputs<'a> = [Option<&'a Tensor>];
@@ -164,7 +164,7 @@ pub(super) fn pad(
     let mut inner = values.view();
     for (axis, &(before, after)) in around.iter().enumerate() {
         let length = values.shape()[axis] as i64;
-        let cut = |pad: i64| (-pad).max(0);
+        let cut = |pad: i64| pad.saturating_neg().max(0);
         let (low, high) = (cut(before), length - cut(after));
         let padded = length
             .checked_add(before)
@@ -176,10 +176,7 @@ pub(super) fn pad(
         );
         inner.slice_axis_inplace(Axis(axis), Slice::from(low as isize..high as isize));
     }
-    let elements = shape.iter().try_fold(1usize, |all, &n| all.checked_mul(n));
-    if elements.is_none_or(|elements| elements > MOST_ELEMENTS) {
-        return Err(context.error(format!("shape {shape:?}")));
-    }
+    context.elements(&shape)?;
     let mut result = ArrayD::from_elem(IxDyn(&shape), value);
     let mut place = result.view_mut();
     for (axis, &(before, _)) in around.iter().enumerate() {

@@ -1,6 +1,6 @@
 //! MatMul and Gemm.
 
-use ndarray::{Array1, Array2, ArrayD, Ix1, Ix2, IxDyn};
+use ndarray::{Array1, Array2, ArrayD, ArrayView2, Ix1, Ix2, IxDyn};
 
 use super::super::context::{Context, broadcast};
 use super::super::outputs::finish;
@@ -103,13 +103,24 @@ fn last_two(shape: &[usize]) -> (&[usize], [usize; 2]) {
 }
 
 /// The place of an element, by its number in C order.
-fn places(shape: &[usize], mut index: usize) -> Vec<usize> {
+pub(super) fn places(shape: &[usize], mut index: usize) -> Vec<usize> {
     let mut place = vec![0; shape.len()];
     for (place, &length) in place.iter_mut().zip(shape).rev() {
         *place = index % length;
         index /= length;
     }
     place
+}
+
+/// The last two axes at a place of those before.
+pub(super) fn matrix<'a>(
+    mut view: ndarray::ArrayViewD<'a, f32>,
+    place: &[usize],
+) -> ArrayView2<'a, f32> {
+    for &i in place {
+        view.index_axis_inplace(ndarray::Axis(0), i);
+    }
+    view.into_dimensionality().expect("two axes are left")
 }
 
 /// `alpha * A' * B' + beta * C`, with A' and B' as they are or transposed.

@@ -55,7 +55,8 @@ fn copied(context: &mut Context<'_, '_>, values: &ArrayD<f32>) -> ArrayD<f32> {
     ArrayD::from_shape_vec(values.raw_dim(), to).expect("a number for each")
 }
 
-fn soften(line: &mut [f32]) {
+/// Softmax of a line, where it is.
+pub(super) fn soften(line: &mut [f32]) {
     let (whole, rest) = line.as_chunks::<8>();
     let larger = |a: f32, b: f32| if b > a { b } else { a };
     let mut lanes = [f32::NEG_INFINITY; 8];
@@ -136,7 +137,8 @@ pub(super) fn layer(
     Ok(outputs)
 }
 
-fn moments(line: &[f32]) -> (f64, f64) {
+/// Mean and variance of a line.
+pub(super) fn moments(line: &[f32]) -> (f64, f64) {
     let count = line.len() as f64;
     let mean = spread::sum(line, f64::from) / count;
     let squares = spread::sum(line, |value| (f64::from(value) - mean).powi(2));

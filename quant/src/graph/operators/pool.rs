@@ -3,8 +3,7 @@
 use ndarray::{ArrayD, Axis, IxDyn};
 use rayon::prelude::*;
 
-use super::super::context::Context;
-use super::shape::MOST_ELEMENTS;
+use super::super::context::{Context, MOST_ELEMENTS};
 use crate::{Error, Tensor};
 
 type Inputs<'a> = [Option<&'a Tensor>];

@@ -1,4 +1,4 @@
-//! QuantizeLinear and DequantizeLinear, per tensor and per axis.
+//! QuantizeLinear and DequantizeLinear, per tensor, axis and block, and DynamicQuantizeLinear.
 
 use ndarray::{ArrayD, Axis, IxDyn};
 use quaver_contract::Bundle;
@@ -6,6 +6,7 @@ use quaver_fast::decode::decode;
 use quaver_fast::encode::Encoder;
 
 use super::super::context::Context;
+use super::shape::each;
 use crate::{ElementType, Error, Tensor};
 
 type Inputs<'a> = [Option<&'a Tensor>];
@@ -21,7 +22,11 @@ fn along<T: Copy>(
     if values.ndim() == 0 || list.len() == 1 {
         return Ok((0, list));
     }
-    let axis = context.int("axis", 1)?;
+    // Operands with blocks come here as lists, as `spread` makes them.
+    let axis = match context.int("block_size", 0)? {
+        0 => context.int("axis", 1)?,
+        _ => 0,
+    };
     let axis = context.axis(axis, shape.len())?;
     match values.ndim() == 1 && list.len() == shape[axis] {
         true => Ok((axis, list)),
@@ -30,6 +35,78 @@ fn along<T: Copy>(
             values.shape()
         ))),
     }
+}
+
+/// Runs operands with blocks as lists in which every element has its own scale and zero point.
+fn by_element(
+    context: &Context<'_, '_>,
+    inputs: &Inputs<'_>,
+    run: fn(&Context<'_, '_>, &Inputs<'_>) -> Result<Vec<Tensor>, Error>,
+) -> Result<Vec<Tensor>, Error> {
+    let size = context.int("block_size", 0)?;
+    if size == 0 {
+        return run(context, inputs);
+    }
+    let tensor = context.operand(inputs, 0)?;
+    let shape = tensor.shape();
+    let axis = context.axis(context.int("axis", 1)?, shape.len())?;
+    let size = usize::try_from(size).map_err(|_| context.error(format!("block_size {size}")))?;
+    let spread = |operand: &Tensor, what: &str| -> Result<Tensor, Error> {
+        let mut wanted = shape.to_vec();
+        wanted[axis] = wanted[axis].div_ceil(size);
+        if operand.shape() != wanted {
+            let own = operand.shape();
+            return Err(context.error(format!(
+                "{what} is {own:?} for {shape:?} in blocks of {size}"
+            )));
+        }
+        let blocks: Vec<usize> = (0..shape[axis]).map(|i| i / size).collect();
+        Ok(each!(operand, values => list(&values.select(Axis(axis), &blocks))))
+    };
+    let values = each!(tensor, values => list(values));
+    let scale = spread(context.operand(inputs, 1)?, "the scale")?;
+    let zero = inputs.get(2).copied().flatten();
+    let zero = zero
+        .map(|zero| spread(zero, "the zero point"))
+        .transpose()?;
+    let results = run(context, &[Some(&values), Some(&scale), zero.as_ref()])?;
+    let whole = |result: &Tensor| {
+        each!(result, values => {
+            let values = values.clone().into_shape_with_order(IxDyn(shape));
+            values.expect("the same elements")
+        })
+    };
+    Ok(results.iter().map(whole).collect())
+}
+
+/// The elements in C order.
+fn list<T: Clone>(values: &ArrayD<T>) -> ArrayD<T> {
+    values
+        .iter()
+        .cloned()
+        .collect::<ndarray::Array1<T>>()
+        .into_dyn()
+}
+
+/// DynamicQuantizeLinear: codes of UINT8 by a scale and zero point that reach 0 and every number.
+pub(super) fn dynamic(
+    context: &mut Context<'_, '_>,
+    inputs: &Inputs<'_>,
+) -> Result<Vec<Tensor>, Error> {
+    let values = context.floats(inputs, 0)?;
+    let low = values.iter().copied().fold(0.0, f32::min);
+    let high = values.iter().copied().fold(0.0, f32::max);
+    let scale = if low == high { 1.0 } else { high - low } / 255.0;
+    let zero = (-low / scale).clamp(0.0, 255.0).round_ties_even();
+    let code = |value: f32| ((value / scale).round_ties_even() + zero).clamp(0.0, 255.0) as i64;
+    Ok(vec![
+        Tensor::Int(ElementType::Uint8, values.mapv(code)),
+        Tensor::Float(ArrayD::from_elem(IxDyn(&[]), scale)),
+        Tensor::Int(
+            ElementType::Uint8,
+            ArrayD::from_elem(IxDyn(&[]), zero as i64),
+        ),
+    ])
 }
 
 /// Limits of an integer type.
@@ -45,9 +122,10 @@ pub(super) fn quantize(
     context: &mut Context<'_, '_>,
     inputs: &Inputs<'_>,
 ) -> Result<Vec<Tensor>, Error> {
-    if context.int("block_size", 0)? != 0 {
-        return Err(context.error("blocks are not supported"));
-    }
+    by_element(context, inputs, quantize_lines)
+}
+
+fn quantize_lines(context: &Context<'_, '_>, inputs: &Inputs<'_>) -> Result<Vec<Tensor>, Error> {
     let values = context.floats(inputs, 0)?;
     let scale = context.floats(inputs, 1)?;
     let (axis, scales) = along(context, scale, values.shape(), "the scale")?;
@@ -112,9 +190,10 @@ pub(super) fn dequantize(
     context: &mut Context<'_, '_>,
     inputs: &Inputs<'_>,
 ) -> Result<Vec<Tensor>, Error> {
-    if context.int("block_size", 0)? != 0 {
-        return Err(context.error("blocks are not supported"));
-    }
+    by_element(context, inputs, dequantize_lines)
+}
+
+fn dequantize_lines(context: &Context<'_, '_>, inputs: &Inputs<'_>) -> Result<Vec<Tensor>, Error> {
     let tensor = context.operand(inputs, 0)?;
     let scale = context.floats(inputs, 1)?;
     let (axis, scales) = along(context, scale, tensor.shape(), "the scale")?;

@@ -57,8 +57,12 @@ pub(super) fn dropout(
     {
         return Err(context.error("training is not supported"));
     }
-    let mask = ArrayD::from_elem(IxDyn(tensor.shape()), true);
-    Ok(vec![tensor.clone(), Tensor::Bool(mask)])
+    let shape = IxDyn(tensor.shape());
+    let mask = match context.opset {
+        ..10 => Tensor::Float(ArrayD::ones(shape)),
+        _ => Tensor::Bool(ArrayD::from_elem(shape, true)),
+    };
+    Ok(vec![tensor.clone(), mask])
 }
 
 pub(super) fn reshape(
@@ -202,23 +206,17 @@ pub(super) fn expand(
     let wanted = context.integers(inputs, 1)?;
     let lengths: Option<Vec<usize>> = wanted.iter().map(|&n| usize::try_from(n).ok()).collect();
     let shape = lengths.and_then(|shape| broadcast(tensor.shape(), &shape));
-    let shape = shape.filter(|shape| {
-        let elements = shape.iter().try_fold(1usize, |all, &n| all.checked_mul(n));
-        elements.is_some_and(|elements| elements <= MOST_ELEMENTS)
-    });
     let shape = shape.ok_or_else(|| {
         context.error(format!(
             "{:?} does not expand to {wanted:?}",
             tensor.shape()
         ))
     })?;
+    context.elements(&shape)?;
     Ok(vec![each!(tensor, values => {
         values.broadcast(IxDyn(&shape)).expect("the shapes broadcast").to_owned()
     })])
 }
-
-/// The most elements that a node may make out of a few numbers.
-pub(super) const MOST_ELEMENTS: usize = 1 << 31;
 
 pub(super) fn shape(
     context: &mut Context<'_, '_>,
@@ -270,11 +268,8 @@ pub(super) fn constant_of_shape(
 ) -> Result<Vec<Tensor>, Error> {
     let wanted = context.integers(inputs, 0)?;
     let lengths: Option<Vec<usize>> = wanted.iter().map(|&n| usize::try_from(n).ok()).collect();
-    let shape = lengths.filter(|shape| {
-        let elements = shape.iter().try_fold(1usize, |all, &n| all.checked_mul(n));
-        elements.is_some_and(|elements| elements <= MOST_ELEMENTS)
-    });
-    let shape = shape.ok_or_else(|| context.error(format!("shape {wanted:?}")))?;
+    let shape = lengths.ok_or_else(|| context.error(format!("shape {wanted:?}")))?;
+    context.elements(&shape)?;
     let value = match context.node.attribute("value") {
         Some(Attribute::Tensor(tensor)) => tensor.tensor()?,
         Some(_) => return Err(context.error("attribute value is no tensor")),
@@ -299,13 +294,17 @@ pub(super) fn concat(
     let all: Vec<&Tensor> = (0..inputs.len())
         .map(|place| context.operand(inputs, place))
         .collect::<Result<_, _>>()?;
-    let fail = |_| {
+    let fail = || {
         let shapes: Vec<&[usize]> = all.iter().map(|tensor| tensor.shape()).collect();
         context.error(format!(
             "shapes {shapes:?} do not fit along axis {}",
             axis.0
         ))
     };
+    let rank = first.shape().len();
+    if all.iter().any(|tensor| tensor.shape().len() != rank) {
+        return Err(fail());
+    }
     macro_rules! join {
         ($variant:pat => $values:ident) => {{
             let views = all.iter().map(|tensor| match tensor {
@@ -316,7 +315,7 @@ pub(super) fn concat(
                 }
             });
             let views = views.collect::<Result<Vec<_>, _>>()?;
-            ndarray::concatenate(axis, &views).map_err(fail)?
+            ndarray::concatenate(axis, &views).map_err(|_| fail())?
         }};
     }
     Ok(vec![match first {
