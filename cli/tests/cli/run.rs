@@ -197,8 +197,8 @@ fn every_engine_and_every_kind_of_scale_agrees() {
 fn operators_are_listed() {
     let sandbox = Sandbox::new();
     let text = sandbox.line("run --operators").ok();
-    for line in ["Conv  (product)", "MatMul  (product)", "Softmax"] {
-        assert!(text.lines().any(|found| found == line), "{line}");
+    for start in ["Conv ", "MatMul ", "Softmax "] {
+        assert!(text.lines().any(|found| found.starts_with(start)), "{text}");
     }
 }
 

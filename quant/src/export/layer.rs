@@ -26,6 +26,15 @@ pub(super) fn refuse(node: &Node, what: &str) -> Error {
 /// Adds the nodes that round a result, given its name and the one that it gets.
 type Round<'r> = &'r mut dyn FnMut(&mut Builder, &str, &str) -> Result<(), Error>;
 
+/// What is rounded of a layer.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Rounded {
+    /// Each of its products.
+    Products,
+    /// Its result, of which they are terms.
+    Result,
+}
+
 /// A product layer of the model.
 pub(super) struct Layer<'m> {
     node: &'m Node,
@@ -68,6 +77,13 @@ impl<'m> Layer<'m> {
         match self.node.attribute(name) {
             Some(Attribute::Int(value)) => *value,
             _ => default,
+        }
+    }
+
+    fn ints(&self, name: &str, places: usize) -> Vec<i64> {
+        match self.node.attribute(name) {
+            Some(Attribute::Ints(values)) => values.clone(),
+            _ => vec![1; places],
         }
     }
 
@@ -123,7 +139,7 @@ impl<'m> Layer<'m> {
                 let values: Vec<f32> = weight.iter().copied().collect();
                 let mut codes = vec![0u16; values.len()];
                 codec.encode(&values, 1.0, &mut codes);
-                                let codes = ArrayD::from_shape_vec(weight.raw_dim(), codes);
+                let codes = ArrayD::from_shape_vec(weight.raw_dim(), codes);
                 let codes = Tensor::Codes(to, codes.expect("as many codes"));
                 builder.constant(&format!("{base}/{}", kept.name()), &codes)?
             }
@@ -133,12 +149,12 @@ impl<'m> Layer<'m> {
             builder,
             &a,
             &b,
-            Some(&mut |builder, y, output| {
+            Some((Rounded::Products, &mut |builder, y, output| {
                 let base = self.base("output");
                 let y = builder.node("Cast", &base, &[y], cast(to));
                 builder.node_to("Cast", &base, &[&y], cast(ElementType::Float), output);
                 Ok(())
-            }),
+            })),
         )?;
         Ok(row)
     }
@@ -173,9 +189,9 @@ impl<'m> Layer<'m> {
                     builder,
                     &a,
                     &b,
-                    Some(&mut |builder, y, output| {
+                    Some((Rounded::Result, &mut |builder, y, output| {
                         self.output(builder, &pair, quantiser, y, output)
-                    }),
+                    })),
                 )?;
             }
         }
@@ -236,7 +252,10 @@ impl<'m> Layer<'m> {
         let largest = max_value(quantiser.conversion.format);
         let convolution = self.is("Conv") || self.is("ConvTranspose");
         if convolution && self.groups() > 1 && quantiser.scale == ScalePlan::DynamicLines {
-            return Err(refuse(self.node, "a dynamic input scale for each group and place"));
+            return Err(refuse(
+                self.node,
+                "a dynamic input scale for each group and place",
+            ));
         }
         let kernel = self.kernel().unwrap_or_default();
         let point = !kernel.is_empty() && kernel.iter().all(|&length| length == 1);
@@ -369,14 +388,14 @@ impl<'m> Layer<'m> {
         Ok(())
     }
 
-    /// The layer's node with other operands; what rounds its result comes before what the array does not
-    /// add: Gemm's C of several rows, and ConvTranspose's bias.
+    /// The layer's node with other operands. An output quantiser rounds its whole result; a type rounds
+    /// that of each product, before Gemm's C of several rows and ConvTranspose's bias are added.
     fn product(
         &self,
         builder: &mut Builder,
         a: &str,
         b: &str,
-        round: Option<Round<'_>>,
+        round: Option<(Rounded, Round<'_>)>,
     ) -> Result<(), Error> {
         let mut node = self.node.clone();
         node.inputs[0] = a.to_owned();
@@ -384,7 +403,7 @@ impl<'m> Layer<'m> {
         if self.is("Gemm") {
             node.attributes.retain(|(name, _)| name != "alpha");
         }
-        let Some(round) = round else {
+        let Some((rounded, round)) = round else {
             builder.nodes.push(node);
             return Ok(());
         };
@@ -392,6 +411,7 @@ impl<'m> Layer<'m> {
         let base = self.base("output");
         let has_third = node.inputs.get(2).is_some_and(|name| !name.is_empty());
         let after = match self.node.operator.as_str() {
+            _ if rounded == Rounded::Result => false,
             "ConvTranspose" => {
                 let kernel = self.kernel().ok_or_else(|| {
                     refuse(

@@ -75,6 +75,9 @@ pub(crate) fn scales(
     if let ScalePlan::Tensor(scale) = quantiser.scale {
         return Ok(arr0(scale).into_dyn());
     }
+    if quantiser.scale == ScalePlan::DynamicTensor {
+        return Ok(arr0(dynamic(values.view(), largest)).into_dyn());
+    }
     Ok(match *columns {
         Columns::Along { axis, batch } => match &quantiser.scale {
             ScalePlan::Channels(given) => {
@@ -94,7 +97,7 @@ pub(crate) fn scales(
                 over(values.view(), &axes, largest)
             }
         },
-        Columns::Filters(groups) => {
+        Columns::Filters(_) => {
             let filters = values.shape()[0];
             let mut shape = vec![1; rank];
             shape[0] = filters;

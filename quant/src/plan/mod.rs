@@ -23,8 +23,9 @@
 //! binary64, in ascending k, each addition rounded to binary64; the sum is rounded to binary32, the bias
 //! added in binary32, and the result rounded to `compute`; then step 3. On every host that is the same.
 //!
-//! A batch of matrices, or a convolution's groups, are products of their own, each with its own dynamic
-//! scales.
+//! A batch of matrices, or a convolution's groups, are products of their own. A dynamic scale of a tensor
+//! is of the node's whole operand, whatever its products, but in a dequantised layer, where it is of each
+//! product's own.
 
 pub mod file;
 

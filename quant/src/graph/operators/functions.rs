@@ -8,7 +8,7 @@ pub(super) fn exp(x: f32) -> f32 {
     // Added to a small number, it leaves the nearest integer in the low bits.
     const ROUND: f32 = 12_582_912.0;
     // ln(2) in two parts, the first of few bits: its multiples are exact.
-    const LN2: [f32; 2] = [0.693_359_375, -2.121_944_4e-4];
+    const LN2: [f32; 2] = [0.693_359_4, -2.121_944_4e-4];
     const P: [f32; 6] = [
         1.987_569_1e-4,
         1.398_199_9e-3,
@@ -46,7 +46,7 @@ pub(super) fn erf(x: f32) -> f32 {
         -2.686_544_5e-2,
         1.128_378_3e-1,
         -3.761_263_8e-1,
-        1.128_379_2,
+        std::f32::consts::FRAC_2_SQRT_PI,
     ];
     const Q: [f32; 10] = [
         7.850_252_4e-7,

@@ -123,8 +123,12 @@ static TABLE: &[Operator] = &[
     other("Equal", 7, "", |c, i| {
         elementwise::compare(c, i, |a, b| a == b)
     }),
-    other("Erf", 9, "", |c, i| elementwise::unary(c, i, functions::erf)),
-    other("Exp", 1, "", |c, i| elementwise::unary(c, i, functions::exp)),
+    other("Erf", 9, "", |c, i| {
+        elementwise::unary(c, i, functions::erf)
+    }),
+    other("Exp", 1, "", |c, i| {
+        elementwise::unary(c, i, functions::exp)
+    }),
     other("Expand", 8, "", shape::expand),
     other("Flatten", 1, "", shape::flatten),
     other("Floor", 1, "", |c, i| elementwise::unary(c, i, f32::floor)),

@@ -50,7 +50,7 @@ impl Decision {
         let kept = self.keep.is_some();
         let choices = self.choices().into_iter();
         choices.filter_map(move |(role, choice)| match choice?.how {
-            How::Static { kind, .. } if !kept && !(role == Role::Weight && constant) => {
+            How::Static { kind, .. } if !(kept || role == Role::Weight && constant) => {
                 Some((role, kind))
             }
             _ => None,

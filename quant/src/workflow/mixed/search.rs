@@ -45,9 +45,11 @@ pub struct Found {
     pub steps: Vec<Step>,
 }
 
+/// The metric with those layers lifted, and whether it will do.
+pub type Run<'r, E> = dyn FnMut(&[usize]) -> Result<(f64, bool), E> + 'r;
+
 struct Search<'r, E> {
-    /// The metric with those layers lifted, and whether it will do.
-    run: &'r mut dyn FnMut(&[usize]) -> Result<(f64, bool), E>,
+    run: &'r mut Run<'r, E>,
     known: HashMap<Vec<usize>, (f64, bool)>,
     steps: Vec<Step>,
 }
@@ -86,7 +88,7 @@ pub fn fewest<E>(
     count: usize,
     exhaustive: u64,
     badness: impl Fn(f64) -> f64,
-    run: &mut dyn FnMut(&[usize]) -> Result<(f64, bool), E>,
+    run: &mut Run<'_, E>,
 ) -> Result<Found, E> {
     let mut search = Search {
         run,
