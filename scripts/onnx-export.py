@@ -166,8 +166,6 @@ def refused(folder):
     tight = layer((E4, 0.5), (E4, 0.5))
     yield "no element type", small(folder), {"fc": layer((E4, 1.0), ("e3m4", 1.0))}, "fp32", ["fc.weight.format", "e3m4"]
     yield "no such layer", small(folder), {"fd": tight}, "fp32", ["layer fd", "conv, fc"]
-    strided = conv("Conv", (6, 4, 3, 3), 4, strides=[2, 2])
-    yield "strides", strided, {"l": layer((E4, D), (E4, D))}, "fp32", ["node l (Conv)", "strides"]
     places = conv("Conv", (6, 4, 3, 3), 4)
     yield "places", places, {"l": layer((E4, L), (E4, D))}, "fp32", ["node l (Conv)", "each place"]
     overlap = conv("ConvTranspose", (4, 3, 3, 3), 4)

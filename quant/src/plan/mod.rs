@@ -24,8 +24,8 @@
 //! added in binary32, and the result rounded to `compute`; then step 3. On every host that is the same.
 //!
 //! A batch of matrices, or a convolution's groups, are products of their own. A dynamic scale of a tensor
-//! is of the node's whole operand, whatever its products, but in a dequantised layer, where it is of each
-//! product's own.
+//! is of the node's whole operand, whatever its products, but in Attention and in dequantised layers, where it is
+//! of each product's own.
 
 pub mod file;
 

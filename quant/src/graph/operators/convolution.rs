@@ -1,6 +1,6 @@
 //! Conv and ConvTranspose, as products of unrolled images (im2col) and filters.
 
-use ndarray::{Array2, ArrayD, ArrayView2, ArrayView4, Ix4, IxDyn, s};
+use ndarray::{Array2, ArrayD, ArrayView4, Ix4, IxDyn, s};
 use rayon::prelude::*;
 
 use super::super::context::Context;
@@ -138,6 +138,14 @@ fn planes_of<'a, T>(
     images.slice_move(s![.., channels, .., ..])
 }
 
+/// A row for each image and place, of channels.
+fn rows_of_places<T: Copy>(images: ArrayView4<'_, T>) -> Array2<T> {
+    let (batch, channels, height, width) = images.dim();
+    let places = images.permuted_axes([0, 2, 3, 1]);
+    let numbers = places.iter().copied().collect();
+    Array2::from_shape_vec((batch * height * width, channels), numbers).expect("all elements")
+}
+
 /// Rows of places to planes of filters, which several threads share.
 fn turn(from: &[f32], to: &mut [f32], places: usize) {
     /// Planes that are written at a time: a cache line of each row that is read.
@@ -226,31 +234,37 @@ pub(super) fn conv_transpose(
     let [rows, cols] = window.places;
     let filters = per_group * groups;
     let bias = bias(context, inputs, filters)?;
+    let constant = [0, 1].map(|place| context.constant.get(place) == Some(&true));
+    let products = &mut *context.products;
+    let pixels = products.whole(context.node, Lines::Rows, x, constant[0])?;
+    let filter_codes = products.whole(context.node, Lines::Columns, w, constant[1])?;
+    let shape = (batch, channels, height, width);
     let images = x.as_standard_layout();
-    let images = images
-        .to_shape((batch, channels, height * width))
-        .expect("the same elements");
     let weights = w.as_standard_layout();
-    let weights = weights
-        .to_shape((channels, per_group * r * q))
-        .expect("the same elements");
+    let weights = Operand::of(weights.view(), filter_codes.as_ref());
+    let weights = weights.rows(channels, per_group * r * q);
     let own = channels / groups;
     let mut result = ArrayD::zeros(IxDyn(&[batch, filters, rows, cols]));
     for group in 0..groups {
-        let part = images.slice(s![.., group * own..(group + 1) * own, ..]);
-        let places = part.permuted_axes([0, 2, 1]);
-        let places = places.as_standard_layout();
-        let a: ArrayView2<'_, f32> = places
-            .view()
-            .into_shape_with_order((batch * height * width, own))
-            .expect("the same elements");
+        let depths = group * own..(group + 1) * own;
+        let (numbers, codes);
+        let a = match &pixels {
+            None => {
+                numbers = rows_of_places(planes_of(images.view(), shape, depths.clone()));
+                Operand::Numbers(numbers.view())
+            }
+            Some(whole) => {
+                codes = rows_of_places(planes_of(whole.codes.view(), shape, depths.clone()));
+                Operand::Codes(codes.view(), whole.scale)
+            }
+        };
         let operands = Operands {
-            a: a.into(),
-            b: weights.slice(s![group * own..(group + 1) * own, ..]).into(),
+            a,
+            b: weights.some_rows(depths),
             bias: None,
             index: group,
             channel: group * per_group * r * q,
-            constant: context.constant.get(1) == Some(&true),
+            constant: constant[1],
         };
         let product = context.products.product(context.node, operands)?;
         for (index, row) in product.outer_iter().enumerate() {

@@ -4,8 +4,9 @@ use ndarray::{ArrayD, Axis, IxDyn};
 
 use super::super::context::Context;
 use super::super::hook::Layer;
-use super::super::products::Operands;
-use super::matrix::{matrix, places};
+use super::super::products::Operand;
+use super::super::scales::Lines;
+use super::matrix::batched;
 use crate::{Error, Tensor};
 
 type Inputs<'a> = [Option<&'a Tensor>];
@@ -267,28 +268,20 @@ fn two(
     };
     let left = fold(a.arranged(&[&batch[..], &rows, &terms].concat()), [m, k]);
     let right = fold(b.arranged(&[&batch[..], &terms, &cols].concat()), [k, n]);
-    let spread = |rest: [usize; 2]| IxDyn(&[&batches[..], &rest].concat());
-    let left = left.broadcast(spread([m, k])).expect("batches broadcast");
-    let right = right.broadcast(spread([k, n])).expect("batches broadcast");
-    let mut result = ArrayD::zeros(spread([m, n]));
+    let with = |rest: [usize; 2]| [&batches[..], &rest].concat();
     let constant = context.constant.get(1) == Some(&true);
-    for index in 0..batches.iter().product() {
-        let place = places(&batches, index);
-        let operands = Operands {
-            a: matrix(left.view(), &place).into(),
-            b: matrix(right.view(), &place).into(),
-            bias: None,
-            index,
-            channel: 0,
-            constant,
-        };
-        let product = context.products.product(context.node, operands)?;
-        let mut to = result.view_mut();
-        for &i in &place {
-            to.index_axis_inplace(Axis(0), i);
-        }
-        to.assign(&product);
-    }
+    let products = &mut *context.products;
+    let codes = [
+        products.whole(context.node, Lines::Rows, &left, false)?,
+        products.whole(context.node, Lines::Columns, &right, constant)?,
+    ];
+    let left = Operand::of(left.view(), codes[0].as_ref());
+    let right = Operand::of(right.view(), codes[1].as_ref());
+    let (left, right) = (
+        left.broadcast(&with([m, k])),
+        right.broadcast(&with([k, n])),
+    );
+    let result = batched(context, (&left, &right), &batches, (m, n))?;
     let values = result.into_shape_with_order(IxDyn(&whole));
     let made = Term {
         labels: [batch, rows, cols].concat(),

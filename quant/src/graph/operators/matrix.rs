@@ -1,6 +1,6 @@
 //! MatMul and Gemm.
 
-use ndarray::{Array1, Array2, ArrayD, ArrayView2, Ix1, Ix2, IxDyn};
+use ndarray::{Array1, Array2, ArrayD, Ix1, Ix2, IxDyn};
 
 use super::super::context::{Context, broadcast};
 use super::super::outputs::finish;
@@ -51,18 +51,17 @@ pub(super) fn matmul(
     } else {
         right
     };
-    let operands = |a, b, index| Operands {
-        a,
-        b,
-        bias: None,
-        index,
-        channel: 0,
-        constant: constant[1],
-    };
     let result = if right_shape.len() == 2 {
         // One B for the whole batch: its rows are rows of one product.
         let rows = batch.iter().product::<usize>() * m;
-        let operands = operands(left.rows(rows, k), right.matrix(&[]), 0);
+        let operands = Operands {
+            a: left.rows(rows, k),
+            b: right.matrix(&[]),
+            bias: None,
+            index: 0,
+            channel: 0,
+            constant: constant[1],
+        };
         products.product(context.node, operands)?.into_dyn()
     } else {
         let with = |rest: [usize; 2]| [&batch[..], &rest].concat();
@@ -70,17 +69,7 @@ pub(super) fn matmul(
             left.broadcast(&with([m, k])),
             right.broadcast(&with([k, n])),
         );
-        let count: usize = batch.iter().product();
-        let places: Vec<Vec<usize>> = (0..count).map(|index| places(&batch, index)).collect();
-        let all = places.iter().enumerate();
-        let all = all.map(|(index, at)| operands(left.matrix(at), right.matrix(at), index));
-        let results = products.all(context.node, &all.collect::<Vec<_>>())?;
-        let mut numbers = products.buffers.take(count * m * n);
-        for (to, result) in numbers.chunks_exact_mut((m * n).max(1)).zip(&results) {
-            to.copy_from_slice(result.as_slice().expect("products are in C order"));
-        }
-        let shape = IxDyn(&with([m, n]));
-        ArrayD::from_shape_vec(shape, numbers).expect("a number a place")
+        batched(context, (&left, &right), &batch, (m, n))?
     };
     let mut shape = batch;
     if a.ndim() > 1 {
@@ -96,6 +85,36 @@ pub(super) fn matmul(
     Ok(vec![Tensor::Float(result)])
 }
 
+/// Products of matrices at every place of a batch.
+pub(super) fn batched(
+    context: &mut Context<'_, '_>,
+    (left, right): (&Operand<'_, IxDyn>, &Operand<'_, IxDyn>),
+    batch: &[usize],
+    (m, n): (usize, usize),
+) -> Result<ArrayD<f32>, Error> {
+    let constant = context.constant.get(1) == Some(&true);
+    let products = &mut *context.products;
+    let count: usize = batch.iter().product();
+    let operands = (0..count).map(|index| {
+        let place = places(batch, index);
+        Operands {
+            a: left.matrix(&place),
+            b: right.matrix(&place),
+            bias: None,
+            index,
+            channel: 0,
+            constant,
+        }
+    });
+    let results = products.all(context.node, &operands.collect::<Vec<_>>())?;
+    let mut numbers = products.buffers.take(count * m * n);
+    for (to, result) in numbers.chunks_exact_mut((m * n).max(1)).zip(&results) {
+        to.copy_from_slice(result.as_slice().expect("products are in C order"));
+    }
+    let shape = IxDyn(&[batch, &[m, n]].concat());
+    Ok(ArrayD::from_shape_vec(shape, numbers).expect("a number a place"))
+}
+
 /// The lengths before the last two, and those.
 fn last_two(shape: &[usize]) -> (&[usize], [usize; 2]) {
     let (batch, rest) = shape.split_at(shape.len() - 2);
@@ -103,24 +122,13 @@ fn last_two(shape: &[usize]) -> (&[usize], [usize; 2]) {
 }
 
 /// The place of an element, by its number in C order.
-pub(super) fn places(shape: &[usize], mut index: usize) -> Vec<usize> {
+fn places(shape: &[usize], mut index: usize) -> Vec<usize> {
     let mut place = vec![0; shape.len()];
     for (place, &length) in place.iter_mut().zip(shape).rev() {
         *place = index % length;
         index /= length;
     }
     place
-}
-
-/// The last two axes at a place of those before.
-pub(super) fn matrix<'a>(
-    mut view: ndarray::ArrayViewD<'a, f32>,
-    place: &[usize],
-) -> ArrayView2<'a, f32> {
-    for &i in place {
-        view.index_axis_inplace(ndarray::Axis(0), i);
-    }
-    view.into_dimensionality().expect("two axes are left")
 }
 
 /// `alpha * A' * B' + beta * C`, with A' and B' as they are or transposed.

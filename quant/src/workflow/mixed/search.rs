@@ -46,7 +46,7 @@ pub struct Found {
 }
 
 /// The metric with those layers lifted, and whether it will do.
-pub type Run<'r, E> = dyn FnMut(&[usize]) -> Result<(f64, bool), E> + 'r;
+pub(super) type Run<'r, E> = dyn FnMut(&[usize]) -> Result<(f64, bool), E> + 'r;
 
 struct Search<'r, E> {
     run: &'r mut Run<'r, E>,
