@@ -149,7 +149,7 @@ impl<'m> Session<'m> {
         // Channels of a transposed convolution share columns of the product: one scale for all.
         let all = || vec![values.iter().copied().collect()];
         Some(match node.operator.as_str() {
-            "ConvTranspose" => all(),
+            "ConvTranspose" | "Einsum" => all(),
             _ => values
                 .axis_iter(Axis(axis))
                 .map(|channel| channel.iter().copied().collect())

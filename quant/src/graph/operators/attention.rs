@@ -6,7 +6,7 @@
 use ndarray::{Array1, Array2, Array4, ArrayD, ArrayView2, Axis, Ix4, IxDyn, concatenate, s};
 
 use super::super::context::Context;
-use super::super::hook::Layer;
+use super::super::outputs::finish;
 use super::super::products::Operands;
 use super::normalise::soften;
 use crate::{ElementType, Error, Tensor};
@@ -346,7 +346,8 @@ pub(super) fn attention(
             values.expect("the same elements")
         }
     };
-    watch(context, seen, &result)?;
+    let seen = [seen.left, seen.right].map(|values| Array1::from_vec(values).into_dyn());
+    let result = finish(context, &seen[0], &seen[1], result)?;
     let mut outputs = vec![Tensor::Float(result)];
     if context.node.outputs.len() > 1 {
         let present = [k, v].into_iter().zip(wants_present);
@@ -357,17 +358,4 @@ pub(super) fn attention(
         outputs.push(Tensor::Float(kept.into_dyn()));
     }
     Ok(outputs)
-}
-
-/// Tells the hook of the layer, as `Layer` says.
-fn watch(context: &mut Context<'_, '_>, seen: Seen, output: &ArrayD<f32>) -> Result<(), Error> {
-    let node = context.node;
-    context.products.hook.layer(&Layer {
-        node: node.label(),
-        operator: &node.operator,
-        input: Array1::from_vec(seen.left).into_dyn().view(),
-        weight: Array1::from_vec(seen.right).into_dyn().view(),
-        constant: false,
-        output: output.view(),
-    })
 }

@@ -3,7 +3,7 @@
 use ndarray::{ArrayD, Axis, IxDyn};
 
 use super::super::context::Context;
-use super::super::hook::Layer;
+use super::super::outputs::finish;
 use super::super::products::Operand;
 use super::super::scales::Lines;
 use super::matrix::batched;
@@ -189,16 +189,7 @@ pub(super) fn einsum(
         Ok([a, b]) => {
             let result = two(context, &equation, a, b, &output)?;
             let (a, b) = (context.floats(inputs, 0)?, context.floats(inputs, 1)?);
-            let node = context.node;
-            context.products.hook.layer(&Layer {
-                node: node.label(),
-                operator: &node.operator,
-                input: a.view(),
-                weight: b.view(),
-                constant: false,
-                output: result.view(),
-            })?;
-            result
+            finish(context, a, b, result)?
         }
     };
     Ok(vec![Tensor::Float(result)])
