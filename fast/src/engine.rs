@@ -54,7 +54,7 @@ impl Fast {
                 "a deterministic rounding: a job carries no random bits",
             ));
         }
-        let epilogue = Epilogue::new(job)?;
+        let epilogue = Epilogue::new(self.isa, job)?;
         let (m, n) = (job.m(), job.n());
         if m == 0 || n == 0 {
             return Ok(Array2::zeros((m, n)));

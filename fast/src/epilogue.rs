@@ -2,12 +2,16 @@
 
 use quaver_contract::{Job, Scale};
 
+use crate::Isa;
 use crate::encode::Encoder;
+use crate::isa::for_each_isa;
 
 /// The epilogue of one job, made ready.
-pub(crate) struct Epilogue<'a> {
-    scale: Scale<'a>,
-    bias: Option<ndarray::ArrayView1<'a, u32>>,
+pub(crate) struct Epilogue {
+    isa: Isa,
+    scale: Factor,
+    /// A number a column.
+    bias: Option<Vec<f32>>,
     relu: bool,
     encoder: Encoder,
     /// The output is binary32 and its policies change nothing.
@@ -18,12 +22,28 @@ pub(crate) struct Epilogue<'a> {
     nan: u32,
 }
 
-impl<'a> Epilogue<'a> {
-    pub(crate) fn new(job: &Job<'a>) -> Result<Self, quaver_contract::ContractError> {
+/// What sums are multiplied by.
+enum Factor {
+    One,
+    Tensor(f32),
+    Columns(Vec<f32>),
+}
+
+fn numbers(bits: ndarray::ArrayView1<'_, u32>) -> Vec<f32> {
+    bits.iter().copied().map(f32::from_bits).collect()
+}
+
+impl Epilogue {
+    pub(crate) fn new(isa: Isa, job: &Job<'_>) -> Result<Self, quaver_contract::ContractError> {
         Ok(Self {
+            isa,
             nan: job.accumulator.nan(),
-            scale: job.scale,
-            bias: job.bias,
+            scale: match job.scale {
+                Scale::None => Factor::One,
+                Scale::Tensor(scale) => Factor::Tensor(f32::from_bits(scale)),
+                Scale::PerColumn(scales) => Factor::Columns(numbers(scales)),
+            },
+            bias: job.bias.map(numbers),
             relu: job.relu,
             encoder: Encoder::new(&job.output)?,
             binary32: job.output.format == quaver_contract::formats::FP32,
@@ -35,35 +55,18 @@ impl<'a> Epilogue<'a> {
     /// Turns binary32 sums of the columns from `first_col` on into output codes, in place.
     /// Runs under [`crate::float_environment::FloatEnvironment`].
     pub(crate) fn apply(&self, first_col: usize, values: &mut [u32]) {
-        match self.scale {
-            Scale::None => {}
-            Scale::Tensor(scale) => {
-                let scale = f32::from_bits(scale);
-                for value in values.iter_mut() {
-                    *value = (f32::from_bits(*value) * scale).to_bits();
-                }
-            }
-            Scale::PerColumn(scales) => {
-                for (value, &scale) in values.iter_mut().zip(scales.iter().skip(first_col)) {
-                    *value = (f32::from_bits(*value) * f32::from_bits(scale)).to_bits();
-                }
+        let columns = first_col..first_col + values.len();
+        match &self.scale {
+            Factor::One => {}
+            &Factor::Tensor(scale) => multiplied(self.isa, values, scale),
+            Factor::Columns(scales) => {
+                multiplied_each(self.isa, values, &scales[columns.clone()]);
             }
         }
-        if let Some(bias) = self.bias {
-            for (value, &bias) in values.iter_mut().zip(bias.iter().skip(first_col)) {
-                *value = (f32::from_bits(*value) + f32::from_bits(bias)).to_bits();
-            }
+        if let Some(bias) = &self.bias {
+            added_each(self.isa, values, &bias[columns]);
         }
-        for value in values.iter_mut() {
-            let nan = *value & 0x7fff_ffff > 0x7f80_0000;
-            *value = if nan {
-                self.nan
-            } else if self.relu && *value >> 31 == 1 {
-                0
-            } else {
-                *value
-            };
-        }
+        canonical(self.isa, values, self.nan, self.relu);
         if self.identity {
             return;
         }
@@ -76,4 +79,49 @@ impl<'a> Epilogue<'a> {
             };
         }
     }
+}
+
+#[inline(always)]
+fn multiply(values: &mut [u32], scale: f32) {
+    for value in values {
+        *value = (f32::from_bits(*value) * scale).to_bits();
+    }
+}
+
+#[inline(always)]
+fn multiply_each(values: &mut [u32], scales: &[f32]) {
+    for (value, scale) in values.iter_mut().zip(scales) {
+        *value = (f32::from_bits(*value) * scale).to_bits();
+    }
+}
+
+#[inline(always)]
+fn add_each(values: &mut [u32], bias: &[f32]) {
+    for (value, bias) in values.iter_mut().zip(bias) {
+        *value = (f32::from_bits(*value) + bias).to_bits();
+    }
+}
+
+#[inline(always)]
+fn canonicalise(values: &mut [u32], nan: u32, relu: bool) {
+    let cut = if relu { 0 } else { i32::MIN };
+    for value in values {
+        let is_nan = *value & 0x7fff_ffff > 0x7f80_0000;
+        // Negative numbers have the sign bit of negative integers.
+        let kept = if value.cast_signed() < cut { 0 } else { *value };
+        *value = if is_nan { nan } else { kept };
+    }
+}
+
+for_each_isa! {
+    fn multiplied(values: &mut [u32], scale: f32) = multiply
+}
+for_each_isa! {
+    fn multiplied_each(values: &mut [u32], scales: &[f32]) = multiply_each
+}
+for_each_isa! {
+    fn added_each(values: &mut [u32], bias: &[f32]) = add_each
+}
+for_each_isa! {
+    fn canonical(values: &mut [u32], nan: u32, relu: bool) = canonicalise
 }

@@ -77,3 +77,28 @@ macro_rules! for_each_isa {
     };
 }
 pub(crate) use for_each_isa;
+
+/// A loop that can be compiled for any set of instructions.
+pub trait Loop {
+    /// Runs it; `#[inline(always)]`, or it is compiled for the baseline alone.
+    fn run(self);
+}
+
+impl Isa {
+    /// Runs a loop that is compiled for this set.
+    ///
+    /// # Panics
+    /// When the machine does not have it.
+    pub fn vectorise(self, work: impl Loop) {
+        vectorised(self, work);
+    }
+}
+
+#[inline(always)]
+fn run<L: Loop>(work: L) {
+    work.run();
+}
+
+for_each_isa! {
+    fn vectorised<[] L: Loop>(work: L) = run
+}

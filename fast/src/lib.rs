@@ -36,4 +36,4 @@ mod sums;
 mod tree;
 
 pub use engine::Fast;
-pub use isa::Isa;
+pub use isa::{Isa, Loop};

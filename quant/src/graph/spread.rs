@@ -1,9 +1,47 @@
 //! Loops over many numbers, spread over threads. Which thread does what changes no bit.
 
+use std::sync::LazyLock;
+
+use quaver_fast::{Isa, Loop};
 use rayon::prelude::*;
 
 /// Numbers that one thread takes at a time.
 const CHUNK: usize = 1 << 13;
+
+static ISA: LazyLock<Isa> = LazyLock::new(Isa::best);
+
+/// The loop of [`map`].
+struct Map<'s, A, B, F> {
+    from: &'s [A],
+    to: &'s mut [B],
+    function: &'s F,
+}
+
+impl<A: Copy, B, F: Fn(A) -> B> Loop for Map<'_, A, B, F> {
+    #[inline(always)]
+    fn run(self) {
+        for (to, &from) in self.to.iter_mut().zip(self.from) {
+            *to = (self.function)(from);
+        }
+    }
+}
+
+/// The loop of [`combine`], over slices of one length.
+struct Combine<'s, A, B, T, F> {
+    a: &'s [A],
+    b: &'s [B],
+    to: &'s mut [T],
+    function: &'s F,
+}
+
+impl<A: Copy, B: Copy, T, F: Fn(A, B) -> T> Loop for Combine<'_, A, B, T, F> {
+    #[inline(always)]
+    fn run(self) {
+        for ((to, &a), &b) in self.to.iter_mut().zip(self.a).zip(self.b) {
+            *to = (self.function)(a, b);
+        }
+    }
+}
 
 /// `function` of parts of both slices, which are of one length.
 pub(crate) fn chunks<A: Sync, B: Send>(
@@ -27,9 +65,11 @@ where
     B: Send,
 {
     chunks(from, to, |from, to| {
-        for (to, &from) in to.iter_mut().zip(from) {
-            *to = function(from);
-        }
+        ISA.vectorise(Map {
+            from,
+            to,
+            function: &function,
+        });
     });
 }
 
@@ -53,9 +93,12 @@ where
     let part = |(index, (to, a)): (usize, (&mut [T], &[A]))| {
         let b = &b[if once { index * chunk } else { 0 }..];
         for (to, a) in to.chunks_mut(b.len()).zip(a.chunks(b.len())) {
-            for ((to, &a), &b) in to.iter_mut().zip(a).zip(b) {
-                *to = function(a, b);
-            }
+            ISA.vectorise(Combine {
+                a,
+                b: &b[..a.len()],
+                to,
+                function: &function,
+            });
         }
     };
     match to.len() < 2 * CHUNK {
@@ -98,7 +141,13 @@ pub(crate) fn largest(values: &[f32]) -> f32 {
     f32::from_bits(bits as u32)
 }
 
+/// Runs a loop over one line, compiled for the machine's instructions.
+pub(crate) fn vectorised(work: impl Loop) {
+    ISA.vectorise(work);
+}
+
 /// A sum in binary64 of eight interleaved ones, so that additions need not wait for each other.
+#[inline(always)]
 pub(crate) fn sum(values: &[f32], term: impl Fn(f32) -> f64) -> f64 {
     let (whole, rest) = values.as_chunks::<8>();
     let mut sums = [0.0; 8];

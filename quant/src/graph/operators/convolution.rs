@@ -173,6 +173,41 @@ fn flatten(result: ArrayD<f32>, flat: bool) -> ArrayD<f32> {
     }
 }
 
+/// Where the pixels under a filter row are.
+enum Source {
+    /// Side by side, from there on.
+    Run(usize),
+    /// One by one; `None` outside.
+    Each(Vec<Option<usize>>),
+}
+
+/// Puts the pixels under one filter row into every place's terms, from `first` on. `Q` is the row's length,
+/// so that a run of pixels is one move; 0: any, without runs.
+fn fill<const Q: usize, T: Copy>(
+    line: &mut [T],
+    terms: usize,
+    first: usize,
+    pixels: &[T],
+    sources: &[Source],
+) {
+    for (place, source) in line.chunks_exact_mut(terms).zip(sources) {
+        let to = &mut place[first..];
+        match source {
+            Source::Run(at) => {
+                let from: &[T; Q] = pixels[*at..].first_chunk().expect("pixels of the run");
+                *to.first_chunk_mut().expect("terms of the run") = *from;
+            }
+            Source::Each(columns) => {
+                for (to, column) in to.iter_mut().zip(columns) {
+                    if let Some(x) = *column {
+                        *to = pixels[x];
+                    }
+                }
+            }
+        }
+    }
+}
+
 /// A row for each image and place: channels, then filter rows, then filter columns; outside, zeros,
 /// whose code is 0 in every format of operands.
 /// Rows are independent, and made by several threads.
@@ -187,9 +222,21 @@ fn unroll<T: Copy + Default + Send + Sync>(
     let mut a = Array2::from_elem((batch * rows * cols, terms), T::default());
     let images = images.as_standard_layout();
     let pixels = images.as_slice().expect("standard layout");
-    // Where each filter column comes from, for every place along the width.
-    let columns: Vec<Option<usize>> = (0..cols)
-        .flat_map(|left| (0..q).map(move |j| window.source(1, left, j, width)))
+    // Where each filter row comes from, for every place along the width.
+    let sources: Vec<Source> = (0..cols)
+        .map(|left| {
+            let columns = (0..q).map(|j| window.source(1, left, j, width));
+            let columns: Vec<Option<usize>> = columns.collect();
+            match columns.first() {
+                Some(&Some(first))
+                    if matches!(q, 1 | 3 | 7)
+                        && columns.iter().copied().eq((first..first + q).map(Some)) =>
+                {
+                    Source::Run(first)
+                }
+                _ => Source::Each(columns),
+            }
+        })
         .collect();
     let values = a.as_slice_mut().expect("C order");
     let lines = values.par_chunks_exact_mut((cols * terms).max(1));
@@ -203,13 +250,11 @@ fn unroll<T: Copy + Default + Send + Sync>(
                 };
                 let pixels = &plane[y * width..][..width];
                 let first = (channel * r + i) * q;
-                for (left, columns) in columns.chunks_exact(q).enumerate() {
-                    let to = &mut line[left * terms + first..][..q];
-                    for (to, column) in to.iter_mut().zip(columns) {
-                        if let Some(x) = *column {
-                            *to = pixels[x];
-                        }
-                    }
+                match q {
+                    1 => fill::<1, T>(line, terms, first, pixels, &sources),
+                    3 => fill::<3, T>(line, terms, first, pixels, &sources),
+                    7 => fill::<7, T>(line, terms, first, pixels, &sources),
+                    _ => fill::<0, T>(line, terms, first, pixels, &sources),
                 }
             }
         }

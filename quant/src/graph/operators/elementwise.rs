@@ -19,6 +19,20 @@ pub(super) fn unary(
     Ok(vec![Tensor::Float(each(context, values, function))])
 }
 
+/// As [`unary`], by a loop of [`functions`].
+pub(super) fn looped(
+    context: &mut Context<'_, '_>,
+    inputs: &Inputs<'_>,
+    function: fn(&[f32], &mut [f32]),
+) -> Result<Vec<Tensor>, Error> {
+    let values = context.floats(inputs, 0)?;
+    let from = values.as_standard_layout();
+    let mut to = context.products.buffers.take(from.len());
+    spread::chunks(from.as_slice().expect("standard layout"), &mut to, function);
+    let results = ArrayD::from_shape_vec(values.raw_dim(), to);
+    Ok(vec![Tensor::Float(results.expect("a number for each"))])
+}
+
 /// One function of every FP32 number.
 fn each(
     context: &mut Context<'_, '_>,
@@ -259,17 +273,14 @@ pub(super) fn gelu(
 ) -> Result<Vec<Tensor>, Error> {
     let approximate = context.text("approximate", "none")?;
     context.only("approximate", &approximate, &["none", "tanh"])?;
-    let root = std::f32::consts::FRAC_1_SQRT_2;
-    let exact = move |x: f32| 0.5 * x * (1.0 + functions::erf(x * root));
+    if approximate == "none" {
+        return looped(context, inputs, functions::gelus);
+    }
     let tanh = |x: f32| {
         let inner = (2.0 / std::f32::consts::PI).sqrt() * (x + 0.044_715 * x * x * x);
         0.5 * x * (1.0 + inner.tanh())
     };
-    let values = context.floats(inputs, 0)?;
-    Ok(vec![Tensor::Float(match approximate.as_str() {
-        "tanh" => each(context, values, tanh),
-        _ => each(context, values, exact),
-    })])
+    unary(context, inputs, tanh)
 }
 
 /// Clip: limits are inputs, before opset 11 attributes.

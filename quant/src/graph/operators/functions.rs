@@ -1,6 +1,10 @@
 //! Functions of one FP32 number by additions and multiplications alone, so that loops over them are
 //! vectorised and every machine returns the same bits.
 
+use quaver_fast::Loop;
+
+use super::super::spread;
+
 /// `e^x`, to 1 ulp: `2^n * e^r` with `|r| <= ln(2) / 2`, `e^r` by a polynomial of degree 7 (Cephes,
 /// expf). NaN stays NaN.
 #[inline(always)]
@@ -78,6 +82,36 @@ pub(super) fn erf(x: f32) -> f32 {
     let value = if magnitude < 1.0 { small } else { large };
     let value = if x.is_nan() { x } else { value };
     value.copysign(x)
+}
+
+/// Loops over a function, compiled for the machine's instructions.
+macro_rules! loops {
+    ($($(#[$doc:meta])* $name:ident = |$x:ident| $result:expr;)*) => {
+        $($(#[$doc])*
+        pub(super) fn $name(from: &[f32], to: &mut [f32]) {
+            struct Numbers<'s>(&'s [f32], &'s mut [f32]);
+            impl Loop for Numbers<'_> {
+                #[inline(always)]
+                fn run(self) {
+                    for (to, &$x) in self.1.iter_mut().zip(self.0) {
+                        *to = $result;
+                    }
+                }
+            }
+            spread::vectorised(Numbers(from, to));
+        })*
+    };
+}
+
+loops! {
+    /// The exponential function.
+    exponentials = |x| exp(x);
+    /// The error function.
+    errors = |x| erf(x);
+    /// `1 / (1 + e^-x)`.
+    sigmoids = |x| 1.0 / (1.0 + exp(-x));
+    /// GELU, by the error function.
+    gelus = |x| 0.5 * x * (1.0 + erf(x * std::f32::consts::FRAC_1_SQRT_2));
 }
 
 #[cfg(test)]

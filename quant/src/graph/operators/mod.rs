@@ -124,10 +124,10 @@ static TABLE: &[Operator] = &[
         elementwise::compare(c, i, |a, b| a == b)
     }),
     other("Erf", 9, "", |c, i| {
-        elementwise::unary(c, i, functions::erf)
+        elementwise::looped(c, i, functions::errors)
     }),
     other("Exp", 1, "", |c, i| {
-        elementwise::unary(c, i, functions::exp)
+        elementwise::looped(c, i, functions::exponentials)
     }),
     other("Expand", 8, "", shape::expand),
     other("Flatten", 1, "", shape::flatten),
@@ -211,7 +211,7 @@ static TABLE: &[Operator] = &[
     other("Selu", 6, "", activation::selu),
     other("Shape", 1, "", shape::shape),
     other("Sigmoid", 1, "", |c, i| {
-        elementwise::unary(c, i, |x| 1.0 / (1.0 + functions::exp(-x)))
+        elementwise::looped(c, i, functions::sigmoids)
     }),
     other("Sign", 9, "", number::sign),
     other("Sin", 7, "", |c, i| elementwise::unary(c, i, f32::sin)),

@@ -1,6 +1,7 @@
 //! Softmax and normalisations. Sums are binary64, so that their order does not show in FP32.
 
 use ndarray::{ArrayD, Axis};
+use quaver_fast::Loop;
 
 use super::super::context::Context;
 use super::super::spread;
@@ -57,25 +58,35 @@ fn copied(context: &mut Context<'_, '_>, values: &ArrayD<f32>) -> ArrayD<f32> {
 
 /// Softmax of a line, where it is.
 pub(super) fn soften(line: &mut [f32]) {
-    let (whole, rest) = line.as_chunks::<8>();
-    let larger = |a: f32, b: f32| if b > a { b } else { a };
-    let mut lanes = [f32::NEG_INFINITY; 8];
-    for values in whole {
-        for (lane, &value) in lanes.iter_mut().zip(values) {
-            *lane = larger(*lane, value);
+    spread::vectorised(Soften(line));
+}
+
+struct Soften<'l>(&'l mut [f32]);
+
+impl Loop for Soften<'_> {
+    #[inline(always)]
+    fn run(self) {
+        let line = self.0;
+        let (whole, rest) = line.as_chunks::<8>();
+        let larger = |a: f32, b: f32| if b > a { b } else { a };
+        let mut lanes = [f32::NEG_INFINITY; 8];
+        for values in whole {
+            for (lane, &value) in lanes.iter_mut().zip(values) {
+                *lane = larger(*lane, value);
+            }
         }
-    }
-    let largest = lanes
-        .iter()
-        .chain(rest)
-        .copied()
-        .fold(f32::NEG_INFINITY, larger);
-    for value in &mut *line {
-        *value = exp(*value - largest);
-    }
-    let inverse = 1.0 / spread::sum(line, f64::from);
-    for value in line {
-        *value = (f64::from(*value) * inverse) as f32;
+        let largest = lanes
+            .iter()
+            .chain(rest)
+            .copied()
+            .fold(f32::NEG_INFINITY, larger);
+        for value in &mut *line {
+            *value = exp(*value - largest);
+        }
+        let inverse = 1.0 / spread::sum(line, f64::from);
+        for value in line {
+            *value = (f64::from(*value) * inverse) as f32;
+        }
     }
 }
 

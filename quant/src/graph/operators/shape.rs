@@ -1,11 +1,12 @@
 //! Operators that move or name elements and compute nothing.
 
-use ndarray::{ArrayD, Axis, IxDyn};
+use ndarray::{ArrayD, ArrayViewMutD, Axis, IxDyn};
 use quaver_contract::{Bundle, Conversion, Encoding};
 use quaver_fast::decode::decode;
 use quaver_fast::encode::Encoder;
 
 use super::super::context::{Context, broadcast};
+use super::super::spread;
 use crate::onnx::{Attribute, Initializer};
 use crate::{ElementType, Error, Tensor};
 
@@ -191,6 +192,25 @@ pub(super) fn transpose(
     sorted.sort_unstable();
     if !sorted.iter().copied().eq(0..rank) {
         return Err(context.error(format!("perm {order:?} of {rank} axes")));
+    }
+    if let Tensor::Float(values) = tensor {
+        let view = values.view().permuted_axes(IxDyn(&order));
+        let mut to = context.products.buffers.take(view.len());
+        if rank > 0 && !to.is_empty() {
+            // Parts of the first axis, which are independent.
+            let length = view.len() / view.len_of(Axis(0));
+            spread::lines(&mut to, length, |index, line| {
+                let part = view.index_axis(Axis(0), index);
+                let mut line = ArrayViewMutD::from_shape(part.raw_dim(), line).expect("its shape");
+                line.assign(&part);
+            });
+        } else {
+            to.iter_mut()
+                .zip(values)
+                .for_each(|(to, &value)| *to = value);
+        }
+        let result = ArrayD::from_shape_vec(view.raw_dim(), to).expect("the same elements");
+        return Ok(vec![Tensor::Float(result)]);
     }
     Ok(vec![each!(tensor, values => {
         let view = values.view().permuted_axes(IxDyn(&order));
