@@ -56,8 +56,9 @@ const COMPILER_FLAGS: &[&str] = &[
     "-DVM_SC=0",
 ];
 
-/// Code that runs at every evaluation; the rest of a model runs once.
-const OPTIMISE_FAST: &str = "-O2";
+/// Code that runs at every evaluation; the rest of a model runs once. Against -O2 a build takes a third less,
+/// and a run up to a fifth more: most designs run for seconds, and take a minute to build.
+const OPTIMISE_FAST: &str = "-O1";
 const OPTIMISE_SLOW: &str = "-O0";
 
 const LINKER_FLAGS: &[&str] = &["-shared", "-Wl,--gc-sections", "-Wl,-Bsymbolic"];
