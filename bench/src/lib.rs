@@ -92,7 +92,10 @@ pub const GROUPS: &[&str] = &[
     "models",
 ];
 
-/// Measures groups of benchmarks (all of them when `names` is empty), telling `done` of each
+/// The group that wants files of models, and is measured only when it is named.
+pub const NAMED: &str = "models";
+
+/// Measures groups of benchmarks (all but [`NAMED`] when `names` is empty), telling `done` of each
 /// figure as it comes.
 ///
 /// # Errors
@@ -110,7 +113,11 @@ pub fn run(
     }
     let mut all = Vec::new();
     for group in GROUPS {
-        if !names.is_empty() && !names.iter().any(|name| name == group) {
+        let wanted = match names {
+            [] => *group != NAMED,
+            names => names.iter().any(|name| name == group),
+        };
+        if !wanted {
             continue;
         }
         let mut report = |measurement: Measurement| {

@@ -79,7 +79,19 @@ fn absurd_nodes_are_refused() {
     let huge = i64::MAX;
     let side = Attribute::Int;
     let long = || floats(&[1, 1, 1 << 15, 1]);
+    let (column, row) = (|| floats(&[1 << 15, 1]), || floats(&[1, 1 << 15]));
     let cases: Vec<Case> = vec![
+        ("Add", vec![column(), row()], vec![]),
+        ("Less", vec![column(), row()], vec![]),
+        ("Max", vec![column(), row()], vec![]),
+        ("MatMul", vec![column(), row()], vec![]),
+        ("Gemm", vec![column(), row()], vec![]),
+        ("Conv", vec![long(), floats(&[1 << 15, 1, 1, 1])], vec![]),
+        (
+            "ConvTranspose",
+            vec![long(), floats(&[1, 1 << 15, 1, 1])],
+            vec![],
+        ),
         ("Attention", vec![long(), long(), long()], vec![]),
         (
             "Attention",

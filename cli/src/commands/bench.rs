@@ -33,7 +33,7 @@ EXAMPLES:
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct BenchArgs {
-    /// Groups of figures [default: all]
+    /// Groups of figures [default: all but models]
     #[arg(value_name = "GROUP", value_parser = clap::builder::PossibleValuesParser::new(GROUPS))]
     groups: Vec<String>,
 

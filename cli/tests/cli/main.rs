@@ -9,6 +9,7 @@ mod generate;
 mod model;
 mod onnx;
 mod processes;
+mod products;
 mod quantize;
 mod rtl;
 mod run;

@@ -14,9 +14,9 @@ pub fn operators_markdown() -> String {
          ONNX's own domain. `quaver run --operators` prints the same table.\n\n\
          Products are lowered to jobs: a plan says in which formats they are computed, and any engine runs \
          them. The others are computed in FP32, integers and truth values.\n\n\
-         A model of an operator set older than the first one named is refused with the node's name, since \
-         the operator meant something else there. All were compared with onnx's node tests up to opset \
-         {NEWEST_OPSET}.\n\n\
+         A node is refused by name in an operator set older than the first one given: there was no such operator, \
+         or it meant something else. Operators are compared with onnx's node tests, each in the operator set of its \
+         test; the newest has {NEWEST_OPSET}.\n\n\
          | operator | product | opsets | supported |\n|---|---|---|---|\n",
         supported().count()
     );

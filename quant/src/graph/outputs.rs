@@ -28,7 +28,9 @@ pub(super) fn finish(
         } => requantised(result, quantiser)?,
         _ => result,
     };
-    let constant = context.constant.get(1) == Some(&true);
+    // Their second operands are no weights as stored, but what the product makes of them.
+    let activations = matches!(node.operator.as_str(), "Attention" | "Einsum");
+    let constant = !activations && context.constant.get(1) == Some(&true);
     context.products.hook.layer(&Layer {
         node: node.label(),
         operator: &node.operator,

@@ -78,6 +78,8 @@ pub(super) fn conv(
     }
     let window = window(context, [height, width], [r, q], shapes.flat, false)?;
     let [rows, cols] = window.places;
+    context.elements(&[batch, filters, rows, cols])?;
+    context.elements(&[batch, rows, cols, depth, r, q])?;
     let bias = bias(context, inputs, filters)?;
     let constant = [0, 1].map(|place| context.constant.get(place) == Some(&true));
     let products = &mut *context.products;
@@ -278,6 +280,8 @@ pub(super) fn conv_transpose(
     let window = window(context, [height, width], [r, q], shapes.flat, true)?;
     let [rows, cols] = window.places;
     let filters = per_group * groups;
+    context.elements(&[batch, filters, rows, cols])?;
+    context.elements(&[batch, height, width, per_group, r, q])?;
     let bias = bias(context, inputs, filters)?;
     let constant = [0, 1].map(|place| context.constant.get(place) == Some(&true));
     let products = &mut *context.products;

@@ -45,9 +45,13 @@ fn each(
     ArrayD::from_shape_vec(values.raw_dim(), to).expect("a number for each")
 }
 
-/// The shape to which both operands broadcast.
+/// The shape to which both operands broadcast; that of a result which may be had.
 fn together(context: &Context<'_, '_>, a: &[usize], b: &[usize]) -> Result<Vec<usize>, Error> {
-    broadcast(a, b).ok_or_else(|| context.error(format!("shapes {a:?} and {b:?} do not broadcast")))
+    let shape = broadcast(a, b);
+    let fail = || context.error(format!("shapes {a:?} and {b:?} do not broadcast"));
+    let shape = shape.ok_or_else(fail)?;
+    context.elements(&shape)?;
+    Ok(shape)
 }
 
 pub(super) fn combine<A, B, T>(

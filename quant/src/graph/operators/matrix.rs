@@ -32,6 +32,7 @@ pub(super) fn matmul(
     let (batch_b, [terms, n]) = last_two(&right_shape);
     let batch = broadcast(batch_a, batch_b).filter(|_| k == terms);
     let batch = batch.ok_or_else(|| context.error(shapes()))?;
+    context.elements(&[&batch[..], &[m, n]].concat())?;
     let constant = [0, 1].map(|place| context.constant.get(place) == Some(&true));
     let products = &mut *context.products;
     let codes = [
@@ -173,6 +174,7 @@ pub(super) fn gemm(
         let found = format!("{:?} and {:?}", (m, k), (terms, n));
         return Err(context.error(format!("{found} cannot be multiplied")));
     }
+    context.elements(&[m, n])?;
     let added = match c {
         None => None,
         Some(c) => {
