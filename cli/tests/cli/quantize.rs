@@ -13,7 +13,7 @@ use crate::support::Sandbox;
 fn plans_and_results_vs_numpy() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let output = Command::new(root.join("target/venv/bin/python"))
-        .arg(root.join("scripts/vectors/intfp.py"))
+        .arg(root.join("scripts/intfp-plans.py"))
         .arg(env!("CARGO_BIN_EXE_quaver"))
         .output()
         .unwrap();

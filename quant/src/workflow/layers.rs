@@ -35,7 +35,7 @@ pub fn layers(session: &Session<'_>) -> Vec<LayerName> {
         let more = match (operator, axes) {
             ("Gemm", _) | ("MatMul", Some(_)) => Some("Linear".to_owned()),
             ("MatMul", None) => Some("Attention".to_owned()),
-            (operator, Some(axes)) => Some(format!("{operator}{axes}d")),
+            ("Conv" | "ConvTranspose", Some(axes)) => Some(format!("{operator}{axes}d")),
             _ => None,
         };
         LayerName {

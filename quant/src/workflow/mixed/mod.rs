@@ -16,6 +16,7 @@ use super::intfp::{Decided, Setting, Settings};
 use super::layers::{LayerName, check_name, check_type, fits, layers};
 use crate::Error;
 use crate::graph::Session;
+use crate::plan::Kept;
 
 /// The configuration. The most specific row decides a layer: its name written out; the pattern with most
 /// letters that are no `*`, of several the first in alphabetical order; its type (`Conv2d` before `Conv`,
@@ -122,8 +123,10 @@ impl Config {
     }
 }
 
-/// Types that a layer is kept in.
-const KEPT: [&str; 3] = ["fp32", "fp16", "bf16"];
+/// Whether a layer can be kept in a type of that name.
+fn is_kept(name: &str) -> bool {
+    Kept::ALL.iter().any(|kept| kept.name() == name)
+}
 
 impl Precision {
     fn formats(&self) -> [&str; 2] {
@@ -134,7 +137,7 @@ impl Precision {
     }
 
     fn check(&self, key: &str, formats: &Formats) -> Result<(), Error> {
-        if matches!(self, Self::Both(name) if KEPT.contains(&name.as_str())) {
+        if matches!(self, Self::Both(name) if is_kept(name)) {
             return Ok(());
         }
         for name in self.formats() {
@@ -151,7 +154,7 @@ impl Precision {
     fn settings(&self, calibrators: &Calibrators) -> Settings {
         let [input, weight] = self.formats();
         if let Self::Both(name) = self
-            && KEPT.contains(&name.as_str())
+            && is_kept(name)
         {
             return Settings {
                 keep: Some(name.clone()),

@@ -1,6 +1,6 @@
 """Recomputes with numpy and ml_dtypes what `quaver quantize intfp` plans and `quaver run` makes of it.
 
-    python3 scripts/vectors/intfp.py target/release/quaver
+    python3 scripts/intfp-plans.py target/release/quaver
 
 A linear layer, for each format, calibrator and kind of blocks: the plan's scales and every bit of the
 result, with sums that are exact. Then a model of every type of layer, for each pair of formats: the engines agree
