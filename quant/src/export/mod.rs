@@ -27,8 +27,8 @@ use crate::onnx::{Graph, Initializer, Model};
 use crate::plan::{Kept, LayerPlan, Plan};
 use crate::{ElementType, Error};
 
-/// Operators of products, which a plan decides about.
-const PRODUCTS: [&str; 4] = ["Conv", "ConvTranspose", "Gemm", "MatMul"];
+/// Products whose two operands are their first inputs as they are, around which nodes can be put.
+const WITH_NODES: [&str; 4] = ["Conv", "ConvTranspose", "Gemm", "MatMul"];
 
 /// A model that says what a plan says, and what was done for it.
 #[derive(Debug)]
@@ -107,7 +107,8 @@ fn raise(model: &mut Model, wanted: i64) -> Result<(), Error> {
 pub fn export(model: &Model, plan: &Plan) -> Result<Exported, Error> {
     let graph = &model.graph;
     let is_product = |node: &&crate::onnx::Node| {
-        is_own(&node.domain) && PRODUCTS.contains(&node.operator.as_str())
+        let mut products = crate::graph::supported().filter(|operator| operator.is_product);
+        is_own(&node.domain) && products.any(|operator| operator.name == node.operator)
     };
     let layers: Vec<&str> = graph
         .nodes
@@ -138,8 +139,11 @@ pub fn export(model: &Model, plan: &Plan) -> Result<Exported, Error> {
             builder.nodes.push(node.clone());
             continue;
         }
-        let layer = Layer::new(node, &constants)?;
         let plan = plan.layer(node.label());
+        if !WITH_NODES.contains(&node.operator.as_str()) && *plan != LayerPlan::Keep(Kept::Fp32) {
+            return Err(layer::refuse(node, "an operator with products within it"));
+        }
+        let layer = Layer::new(node, &constants)?;
         let row = match plan {
             LayerPlan::Keep(kept) => layer.keep(*kept, &mut builder)?,
             LayerPlan::Quantised {

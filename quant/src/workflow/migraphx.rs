@@ -21,10 +21,8 @@ use serde::Serialize;
 use crate::export::builder::Builder;
 use crate::export::{constants, is_own, remove_unused, used};
 use crate::onnx::{Attribute, Initializer, Model, Node};
+use crate::scale::max_value;
 use crate::{ElementType, Error, Tensor};
-
-/// The largest number of OCP E4M3.
-const OCP_MAX: f32 = 448.0;
 
 /// What makes up for codes that stand for half their number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -359,8 +357,8 @@ impl Pass<'_> {
         let doubled = doubled(scale)?;
         let base = format!("{}/fnuz", node.label());
         let mut changed = node.clone();
-        // Beyond this OCP saturates and FNUZ, whose largest number is 480 by the same scale, does not.
-        let limit = OCP_MAX * value;
+        // Beyond this OCP saturates, and FNUZ by the same scale goes further.
+        let limit = max_value(OCP.format().expect("it has a row")) * value;
         if limit.is_finite() {
             let low = self.builder.number(&format!("{base}/low"), -limit)?;
             let high = self.builder.number(&format!("{base}/high"), limit)?;
