@@ -61,6 +61,9 @@ const COMPILER_FLAGS: &[&str] = &[
 const OPTIMISE_FAST: &str = "-O1";
 const OPTIMISE_SLOW: &str = "-O0";
 
+/// Designs are traced over few clocks, and the code that writes a trace is most of what there is to compile.
+const OPTIMISE_TRACED: &str = "-O0";
+
 const LINKER_FLAGS: &[&str] = &["-shared", "-Wl,--gc-sections", "-Wl,-Bsymbolic"];
 
 /// The sources of Verilator's runtime that a model needs.
@@ -135,6 +138,15 @@ fn runtime(cache: &Cache, versions: &str) -> Result<PathBuf, CosimError> {
     })
 }
 
+/// How far the code that runs at every evaluation is optimised.
+fn evaluation_level(trace: bool) -> &'static str {
+    if trace {
+        OPTIMISE_TRACED
+    } else {
+        OPTIMISE_FAST
+    }
+}
+
 /// The design's shared library.
 fn library(
     design: &Design,
@@ -153,7 +165,7 @@ fn library(
     for part in flags.into_iter().flatten() {
         key = key.add(part);
     }
-    key = key.add(OPTIMISE_FAST).add(OPTIMISE_SLOW);
+    key = key.add(evaluation_level(trace)).add(OPTIMISE_SLOW);
     for file in design.verilog() {
         key = key.add(&file.path).add(&file.contents);
     }
@@ -215,7 +227,7 @@ fn build(
         (
             write("model/fast_unit.cpp", &fast)?,
             object("fast.o"),
-            OPTIMISE_FAST,
+            evaluation_level(trace),
         ),
         (
             write("model/slow_unit.cpp", &slow)?,
