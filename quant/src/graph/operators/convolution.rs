@@ -76,7 +76,13 @@ pub(super) fn conv(
         let found = format!("{channels} channels, {filters} filters of {depth}, {groups} groups");
         return Err(context.error(found));
     }
-    let window = window(context.attributes(), [height, width], [r, q], shapes.flat, false)?;
+    let window = window(
+        context.attributes(),
+        [height, width],
+        [r, q],
+        shapes.flat,
+        false,
+    )?;
     let [rows, cols] = window.places;
     context.elements(&[batch, filters, rows, cols])?;
     context.elements(&[batch, rows, cols, depth, r, q])?;
@@ -277,7 +283,13 @@ pub(super) fn conv_transpose(
         let found = format!("{channels} channels, filters of {depth}, {groups} groups");
         return Err(context.error(found));
     }
-    let window = window(context.attributes(), [height, width], [r, q], shapes.flat, true)?;
+    let window = window(
+        context.attributes(),
+        [height, width],
+        [r, q],
+        shapes.flat,
+        true,
+    )?;
     let [rows, cols] = window.places;
     let filters = per_group * groups;
     context.elements(&[batch, filters, rows, cols])?;
