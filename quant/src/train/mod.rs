@@ -18,6 +18,8 @@ mod loss;
 mod operators;
 mod optimiser;
 mod tape;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, HashSet};
 
