@@ -12,6 +12,7 @@
 //! is of the block's own scale. A rounding to fp16 or bf16, as kept layers have it, counts as 1.
 
 use ndarray::{Array2, ArrayD, ArrayView2, ArrayViewD, Axis, Zip};
+use quaver_contract::Encoding;
 use quaver_fast::decode::decode;
 
 use crate::Error;
@@ -158,9 +159,7 @@ fn saturated(
     let highest = max_value(format);
     // The code behind the highest number is the lowest of two's complement, which reaches further.
     let lowest = match format.encoding {
-        quaver_contract::Encoding::TwosComplement => {
-            f32::from_bits(decode(format, format.max_code() + 1))
-        }
+        Encoding::TwosComplement => f32::from_bits(decode(format, format.max_code() + 1)),
         _ => -highest,
     };
     if let ScalePlan::Blocks(blocks) = quantiser.scale {
