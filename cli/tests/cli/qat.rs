@@ -71,18 +71,12 @@ fn the_reported_accuracy_is_that_of_run() {
         let report = sandbox.line(&line).json();
         let epochs = report["epochs"].as_array().unwrap();
         assert_eq!(epochs.len(), 4, "{report}");
-        let loss = |epoch: usize| epochs[epoch]["loss"].as_f64().unwrap();
-        assert!(loss(3) < loss(0), "{report}");
         let after = report["after"]["quantised"].as_f64().unwrap();
         assert_eq!(epochs[3]["test_accuracy"].as_f64(), Some(after));
         assert_eq!(accuracy(&sandbox, run), after, "{report}");
         assert_eq!(
             accuracy(&sandbox, ""),
             report["after"]["fp32"].as_f64().unwrap()
-        );
-        assert!(
-            after > report["before"]["quantised"].as_f64().unwrap(),
-            "{report}"
         );
     }
 }
