@@ -11,7 +11,7 @@ use quaver_cosim::Cache;
 
 use crate::commands::{
     accumulators, bench, compare, configs, convert, explore, export, formats, gemm, generate,
-    model, profiles, quantize, run, simulate, verify, wavediff,
+    model, profiles, qat, quantize, run, simulate, verify, wavediff,
 };
 use crate::error::CliError;
 
@@ -112,6 +112,8 @@ pub(crate) enum Command {
     Compare(Box<compare::CompareArgs>),
     /// Makes a plan for a model as another system would
     Quantize(Box<quantize::QuantizeArgs>),
+    /// Trains an ONNX model's weights with the bits of a plan
+    Qat(Box<qat::QatArgs>),
     /// Writes an ONNX model with its plan as QuantizeLinear and DequantizeLinear
     Export(export::ExportArgs),
     /// Shows what an ONNX model has: inputs, operators, tensors
@@ -228,6 +230,7 @@ pub(crate) fn run(cli: &Cli) -> Result<bool, CliError> {
         Command::Run(args) => run::run(args, global).map(|()| true),
         Command::Compare(args) => compare::run(args, global),
         Command::Quantize(args) => quantize::run(args, global),
+        Command::Qat(args) => qat::run(args, global).map(|()| true),
         Command::Export(args) => export::run(args, global).map(|()| true),
         Command::Wavediff(args) => wavediff::run(args),
         Command::Accumulators(args) => accumulators::run(args, global).map(|()| true),

@@ -13,6 +13,7 @@ pub(crate) mod generate;
 pub(crate) mod layers;
 pub(crate) mod model;
 pub(crate) mod profiles;
+pub(crate) mod qat;
 pub(crate) mod quantize;
 pub(crate) mod run;
 pub(crate) mod simulate;

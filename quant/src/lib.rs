@@ -9,6 +9,7 @@
 //! - [`scale`], [`loss`], [`search`]: the scales that other systems derive from it, losses, and the search
 //!   for the format and scale of least loss;
 //! - [`workflow`]: what other systems make plans from;
+//! - [`train`]: weights that fit a plan, by training with the plan's bits;
 //! - [`export`]: a plan written into the model.
 
 #![deny(unsafe_code)]
@@ -25,6 +26,7 @@ pub mod plan;
 pub mod scale;
 pub mod search;
 pub mod tensor;
+pub mod train;
 pub mod workflow;
 
 pub use error::Error;

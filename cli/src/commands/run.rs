@@ -3,7 +3,7 @@
 mod planning;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use clap::Args;
@@ -197,8 +197,27 @@ pub(crate) fn engine(
 }
 
 /// Reads a model's inputs.
-pub(crate) fn read_inputs(path: &std::path::Path) -> Result<BTreeMap<String, Tensor>, CliError> {
+pub(crate) fn read_inputs(path: &Path) -> Result<BTreeMap<String, Tensor>, CliError> {
     npz::read(path).map_err(CliError::model(path))
+}
+
+/// Reads the array of `FILE.npz:KEY`, or of `FILE.npz` where it is the only one.
+pub(crate) fn read_array(option: &'static str, text: &str) -> Result<Tensor, CliError> {
+    let (path, key) = match text.rsplit_once(':') {
+        Some((path, key)) => (Path::new(path), Some(key)),
+        None => (Path::new(text), None),
+    };
+    let mut arrays = npz::read(path).map_err(CliError::model(path))?;
+    let found = match key {
+        Some(key) => arrays.remove(key),
+        None if arrays.len() == 1 => arrays.pop_first().map(|(_, array)| array),
+        None => None,
+    };
+    found.ok_or_else(|| {
+        let names: Vec<&str> = arrays.keys().map(String::as_str).collect();
+        let allowed = format!("FILE.npz:KEY, with one of the keys {}", names.join(", "));
+        CliError::option(option, text, allowed)
+    })
 }
 
 /// Runs the model.

@@ -10,6 +10,7 @@ mod model;
 mod onnx;
 mod processes;
 mod products;
+mod qat;
 mod quantize;
 mod rtl;
 mod run;

@@ -39,61 +39,30 @@ impl Context<'_, '_> {
         }
     }
 
-    fn attribute<T>(
-        &self,
-        name: &str,
-        kind: &str,
-        read: impl FnOnce(&Attribute) -> Option<T>,
-    ) -> Result<Option<T>, Error> {
-        let Some(attribute) = self.node.attribute(name) else {
-            return Ok(None);
-        };
-        match read(attribute) {
-            Some(value) => Ok(Some(value)),
-            None => Err(self.error(format!("attribute {name} is no {kind}"))),
-        }
+    /// What its node says.
+    pub(crate) const fn attributes(&self) -> Attributes<'_> {
+        Attributes { node: self.node }
     }
 
     pub(crate) fn int(&self, name: &str, default: i64) -> Result<i64, Error> {
-        let value = self.attribute(name, "integer", |attribute| match attribute {
-            Attribute::Int(value) => Some(*value),
-            _ => None,
-        })?;
-        Ok(value.unwrap_or(default))
+        self.attributes().int(name, default)
     }
 
     pub(crate) fn float(&self, name: &str, default: f32) -> Result<f32, Error> {
-        let value = self.attribute(name, "number", |attribute| match attribute {
-            Attribute::Float(value) => Some(*value),
-            _ => None,
-        })?;
-        Ok(value.unwrap_or(default))
+        self.attributes().float(name, default)
     }
 
     pub(crate) fn ints(&self, name: &str) -> Result<Option<Vec<i64>>, Error> {
-        self.attribute(name, "list of integers", |attribute| match attribute {
-            Attribute::Ints(values) => Some(values.clone()),
-            _ => None,
-        })
+        self.attributes().ints(name)
     }
 
     pub(crate) fn text(&self, name: &str, default: &str) -> Result<String, Error> {
-        let value = self.attribute(name, "text", |attribute| match attribute {
-            Attribute::String(bytes) => String::from_utf8(bytes.clone()).ok(),
-            _ => None,
-        })?;
-        Ok(value.unwrap_or_else(|| default.to_owned()))
+        self.attributes().text(name, default)
     }
 
     /// Refuses an attribute value other than the one that is supported.
     pub(crate) fn only(&self, name: &str, found: &str, allowed: &[&str]) -> Result<(), Error> {
-        match allowed.contains(&found) {
-            true => Ok(()),
-            false => Err(self.error(format!(
-                "attribute {name} = {found} is not supported ({})",
-                allowed.join(", ")
-            ))),
-        }
+        self.attributes().only(name, found, allowed)
     }
 
     /// The operand at that place, which must be there.
@@ -169,6 +138,76 @@ impl Context<'_, '_> {
         match (0..whole).contains(&place) {
             true => Ok(place as usize),
             false => Err(self.error(format!("axis {axis} of {rank}"))),
+        }
+    }
+}
+
+/// The attributes of a node.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Attributes<'a> {
+    pub(crate) node: &'a Node,
+}
+
+impl Attributes<'_> {
+    /// An error of this node.
+    pub(crate) fn error(&self, message: impl Into<String>) -> Error {
+        node_error(self.node, message)
+    }
+
+    fn attribute<T>(
+        &self,
+        name: &str,
+        kind: &str,
+        read: impl FnOnce(&Attribute) -> Option<T>,
+    ) -> Result<Option<T>, Error> {
+        let Some(attribute) = self.node.attribute(name) else {
+            return Ok(None);
+        };
+        match read(attribute) {
+            Some(value) => Ok(Some(value)),
+            None => Err(self.error(format!("attribute {name} is no {kind}"))),
+        }
+    }
+
+    pub(crate) fn int(&self, name: &str, default: i64) -> Result<i64, Error> {
+        let value = self.attribute(name, "integer", |attribute| match attribute {
+            Attribute::Int(value) => Some(*value),
+            _ => None,
+        })?;
+        Ok(value.unwrap_or(default))
+    }
+
+    pub(crate) fn float(&self, name: &str, default: f32) -> Result<f32, Error> {
+        let value = self.attribute(name, "number", |attribute| match attribute {
+            Attribute::Float(value) => Some(*value),
+            _ => None,
+        })?;
+        Ok(value.unwrap_or(default))
+    }
+
+    pub(crate) fn ints(&self, name: &str) -> Result<Option<Vec<i64>>, Error> {
+        self.attribute(name, "list of integers", |attribute| match attribute {
+            Attribute::Ints(values) => Some(values.clone()),
+            _ => None,
+        })
+    }
+
+    pub(crate) fn text(&self, name: &str, default: &str) -> Result<String, Error> {
+        let value = self.attribute(name, "text", |attribute| match attribute {
+            Attribute::String(bytes) => String::from_utf8(bytes.clone()).ok(),
+            _ => None,
+        })?;
+        Ok(value.unwrap_or_else(|| default.to_owned()))
+    }
+
+    /// Refuses an attribute value other than the one that is supported.
+    pub(crate) fn only(&self, name: &str, found: &str, allowed: &[&str]) -> Result<(), Error> {
+        match allowed.contains(&found) {
+            true => Ok(()),
+            false => Err(self.error(format!(
+                "attribute {name} = {found} is not supported ({})",
+                allowed.join(", ")
+            ))),
         }
     }
 }

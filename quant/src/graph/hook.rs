@@ -3,7 +3,8 @@
 use ndarray::ArrayViewD;
 use quaver_contract::{Job, JobResult};
 
-use crate::Error;
+use crate::onnx::Node;
+use crate::{Error, Tensor};
 
 /// One product layer, after it ran: its operands as the node has them, before any quantiser.
 ///
@@ -24,6 +25,8 @@ pub struct Layer<'a> {
     pub constant: bool,
     /// The result, bias included, in the shape that the node returns.
     pub output: ArrayViewD<'a, f32>,
+    /// The same before the plan's output quantiser, where it has one.
+    pub unquantised: Option<ArrayViewD<'a, f32>>,
 }
 
 /// One job of a quantised layer; a layer with groups or a batch has several.
@@ -41,8 +44,17 @@ pub struct Product<'a> {
     pub result: &'a JobResult,
 }
 
-/// A watcher: calibration sees layers, a comparison of engines sees jobs.
+/// A watcher: calibration sees layers, a comparison of engines sees jobs, training sees values.
 pub trait Hook {
+    /// Called for every node after it ran, with its results in the order of its outputs.
+    ///
+    /// # Errors
+    /// Any error ends the run.
+    fn node(&mut self, node: &Node, results: &[Tensor]) -> Result<(), Error> {
+        let _ = (node, results);
+        Ok(())
+    }
+
     /// Called for every product layer, whatever its plan.
     ///
     /// # Errors

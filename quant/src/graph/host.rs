@@ -14,7 +14,7 @@ use crate::scale::Codec;
 use crate::scale::blocks::round_trip;
 
 /// The numbers that the codes of a matrix stand for, rounded to the type that the layer is computed in.
-pub(super) fn dequantised(
+pub(crate) fn dequantised(
     values: ArrayView2<'_, f32>,
     quantiser: Option<&Quantiser>,
     compute: Kept,

@@ -5,16 +5,16 @@
 
 mod blocks;
 mod buffers;
-mod context;
+pub(crate) mod context;
 mod documentation;
 mod hook;
-mod host;
+pub(crate) mod host;
 mod operand;
-mod operators;
+pub(crate) mod operators;
 mod outputs;
 mod products;
-mod scales;
-mod spread;
+pub(crate) mod scales;
+pub(crate) mod spread;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -203,6 +203,21 @@ impl<'m> Session<'m> {
         }
     }
 
+    /// The constant of that name.
+    pub(crate) fn value(&self, name: &str) -> Option<&Tensor> {
+        self.constants.get(name)
+    }
+
+    /// Puts other numbers in the place of a constant, and forgets codes of weights.
+    ///
+    /// # Panics
+    /// Where the model has no constant of that name: only its own are trained.
+    pub(crate) fn replace(&mut self, name: &str, values: ArrayD<f32>) {
+        let place = self.constants.get_mut(name);
+        *place.expect("a constant of the model") = Tensor::Float(values);
+        self.forget();
+    }
+
     /// Forgets codes of weights that another plan made.
     pub fn forget(&mut self) {
         self.weights = Weights::default();
@@ -251,6 +266,7 @@ impl<'m> Session<'m> {
                 constant: node.inputs.iter().map(is_constant).collect(),
             };
             let results = (operator.run)(&mut context, &operands)?;
+            products.hook.node(node, &results)?;
             for (name, tensor) in node.outputs.iter().zip(results) {
                 values.insert(name, tensor);
             }

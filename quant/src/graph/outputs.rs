@@ -17,7 +17,7 @@ pub(super) fn finish(
     result: ArrayD<f32>,
 ) -> Result<ArrayD<f32>, Error> {
     let node = context.node;
-    let result = match context.products.plan.layer(node.label()) {
+    let quantised = match context.products.plan.layer(node.label()) {
         LayerPlan::Quantised {
             output: Some(quantiser),
             ..
@@ -25,8 +25,8 @@ pub(super) fn finish(
         | LayerPlan::Dequantised {
             output: Some(quantiser),
             ..
-        } => requantised(result, quantiser)?,
-        _ => result,
+        } => Some(requantised(&result, quantiser)?),
+        _ => None,
     };
     // Their second operands are no weights as stored, but what the product makes of them.
     let activations = matches!(node.operator.as_str(), "Attention" | "Einsum");
@@ -37,13 +37,14 @@ pub(super) fn finish(
         input: input.view(),
         weight: weight.view(),
         constant,
-        output: result.view(),
+        output: quantised.as_ref().unwrap_or(&result).view(),
+        unquantised: quantised.as_ref().map(|_| result.view()),
     })?;
-    Ok(result)
+    Ok(quantised.unwrap_or(result))
 }
 
 /// To codes and back, with one scale.
-fn requantised(result: ArrayD<f32>, quantiser: &Quantiser) -> Result<ArrayD<f32>, Error> {
+fn requantised(result: &ArrayD<f32>, quantiser: &Quantiser) -> Result<ArrayD<f32>, Error> {
     match quantiser.scale {
         ScalePlan::Tensor(_)
         | ScalePlan::DynamicTensor

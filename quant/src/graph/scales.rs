@@ -61,7 +61,7 @@ fn or_one(scale: f32) -> f32 {
 }
 
 /// The scale of a whole tensor; `None` where the quantiser has one for each of its lines or blocks.
-pub(super) fn single(numbers: &[f32], quantiser: &Quantiser) -> Result<Option<f32>, Error> {
+pub(crate) fn single(numbers: &[f32], quantiser: &Quantiser) -> Result<Option<f32>, Error> {
     let top = max_value(quantiser.conversion.format);
     let scale = match quantiser.scale {
         ScalePlan::Tensor(scale) => scale,
@@ -84,7 +84,7 @@ fn legal(scale: f32) -> Result<f32, Error> {
 
 /// One scale, or one for each line. `channel` is the first of a weight's columns among those that a
 /// static plan has.
-pub(super) fn scales(
+pub(crate) fn scales(
     values: ArrayView2<'_, f32>,
     quantiser: &Quantiser,
     lines: Lines,

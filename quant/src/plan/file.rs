@@ -215,7 +215,7 @@ impl QuantiserFile {
         Error::illegal(format!("{key}.format"), &self.format, allowed)
     }
 
-    fn quantiser(&self, key: &str, formats: &Formats) -> Result<Quantiser, Error> {
+    pub(crate) fn quantiser(&self, key: &str, formats: &Formats) -> Result<Quantiser, Error> {
         let format = formats.get(&self.format)?;
         let has_sign = !matches!(format.encoding, Encoding::PowerOfTwo);
         let blocks = matches!(self.scale, ScaleFile::Blocks { .. });

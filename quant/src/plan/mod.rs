@@ -28,6 +28,7 @@
 //! of each product's own.
 
 pub mod file;
+mod rows;
 
 use std::collections::BTreeMap;
 

@@ -172,6 +172,12 @@ pub fn dequantise(blocked: &Blocked, blocks: Blocks, format: &Format) -> Array2<
     })
 }
 
+/// What the numbers of each block were divided by, a column a block.
+pub(crate) fn factors(blocked: &Blocked, blocks: Blocks) -> Array2<f64> {
+    let tensor = f64::from(blocked.tensor);
+    (blocked.scales).mapv(|code| value(code, blocks.kind) * tensor)
+}
+
 /// Quantises and dequantises blocks of each row.
 ///
 /// # Errors

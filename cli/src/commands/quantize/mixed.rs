@@ -1,7 +1,7 @@
 //! `quaver quantize mixed`.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -13,12 +13,12 @@ use quaver_quant::plan::{Kept, LayerPlan};
 use quaver_quant::workflow::mixed::{
     Calibrators, Config, EXHAUSTIVE, Found, Kind, Labels, Metric, Proof, fewest,
 };
-use quaver_quant::{Error, Plan, Tensor, npz, onnx};
+use quaver_quant::{Error, Plan, Tensor, onnx};
 use serde::Serialize;
 
 use super::intfp::observe;
 use crate::args::{Global, one_of};
-use crate::commands::run::read_inputs;
+use crate::commands::run::{read_array, read_inputs};
 use crate::console;
 use crate::error::CliError;
 use crate::output::Output;
@@ -91,7 +91,7 @@ pub(super) struct MixedArgs {
     limit: Option<f64>,
 
     /// The class of each row, integers
-    #[arg(long, value_name = "FILE.npz:KEY")]
+    #[arg(long, value_name = "FILE.npz[:KEY]")]
     labels: Option<String>,
 
     /// What lifted layers are computed in
@@ -240,13 +240,9 @@ fn progress() -> ProgressBar {
 
 /// Integers of `FILE.npz:KEY`.
 fn read_labels(text: &str) -> Result<Labels, CliError> {
-    let allowed = "FILE.npz:KEY of an array of classes, integers from 0";
-    let wrong = || CliError::option("--labels", text, allowed);
-    let (path, key) = text.rsplit_once(':').ok_or_else(wrong)?;
-    let path = Path::new(path);
-    let arrays = npz::read(path).map_err(CliError::model(path))?;
-    match arrays.get(key) {
-        Some(Tensor::Int(_, values)) => {
+    let wrong = || CliError::option("--labels", text, "an array of classes, integers from 0");
+    match read_array("--labels", text)? {
+        Tensor::Int(_, values) => {
             let classes = values.iter().map(|&value| usize::try_from(value).ok());
             classes.collect::<Option<Labels>>().ok_or_else(wrong)
         }

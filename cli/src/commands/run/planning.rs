@@ -66,6 +66,11 @@ impl PlanArgs {
         self.format.is_some() || self.plan.is_some()
     }
 
+    /// The format of weights, where no plan is named.
+    pub(crate) fn format(&self) -> Option<&str> {
+        self.format.as_deref()
+    }
+
     /// The plan; layers to leave are found by [`PlanArgs::keep`].
     pub(crate) fn plan(&self, formats: &Formats, config: &CoreConfig) -> Result<Plan, CliError> {
         if let Some(path) = &self.plan {

@@ -76,7 +76,13 @@ pub(super) fn conv(
         let found = format!("{channels} channels, {filters} filters of {depth}, {groups} groups");
         return Err(context.error(found));
     }
-    let window = window(context, [height, width], [r, q], shapes.flat, false)?;
+    let window = window(
+        context.attributes(),
+        [height, width],
+        [r, q],
+        shapes.flat,
+        false,
+    )?;
     let [rows, cols] = window.places;
     context.elements(&[batch, filters, rows, cols])?;
     context.elements(&[batch, rows, cols, depth, r, q])?;
@@ -130,7 +136,7 @@ pub(super) fn conv(
 }
 
 /// Some channels of images.
-fn planes_of<'a, T>(
+pub(crate) fn planes_of<'a, T>(
     images: ndarray::ArrayViewD<'a, T>,
     shape: (usize, usize, usize, usize),
     channels: std::ops::Range<usize>,
@@ -213,7 +219,7 @@ fn fill<const Q: usize, T: Copy>(
 /// A row for each image and place: channels, then filter rows, then filter columns; outside, zeros,
 /// whose code is 0 in every format of operands.
 /// Rows are independent, and made by several threads.
-fn unroll<T: Copy + Default + Send + Sync>(
+pub(crate) fn unroll<T: Copy + Default + Send + Sync>(
     images: &ArrayView4<'_, T>,
     window: &Window,
 ) -> Array2<T> {
@@ -277,7 +283,13 @@ pub(super) fn conv_transpose(
         let found = format!("{channels} channels, filters of {depth}, {groups} groups");
         return Err(context.error(found));
     }
-    let window = window(context, [height, width], [r, q], shapes.flat, true)?;
+    let window = window(
+        context.attributes(),
+        [height, width],
+        [r, q],
+        shapes.flat,
+        true,
+    )?;
     let [rows, cols] = window.places;
     let filters = per_group * groups;
     context.elements(&[batch, filters, rows, cols])?;

@@ -2,7 +2,7 @@
 
 mod activation;
 mod attention;
-mod convolution;
+pub(crate) mod convolution;
 mod einsum;
 mod elementwise;
 mod functions;
@@ -13,7 +13,7 @@ mod matrix;
 mod normalise;
 mod number;
 mod pick;
-mod pool;
+pub(crate) mod pool;
 mod quantise;
 mod reduce;
 mod rotary;

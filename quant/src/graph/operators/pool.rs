@@ -3,26 +3,26 @@
 use ndarray::{ArrayD, Axis, IxDyn};
 use rayon::prelude::*;
 
-use super::super::context::{Context, MOST_ELEMENTS};
+use super::super::context::{Attributes, Context, MOST_ELEMENTS};
 use crate::{Error, Tensor};
 
 type Inputs<'a> = [Option<&'a Tensor>];
 
 /// How a window moves over two axes of places.
 #[derive(Clone, Debug)]
-pub(super) struct Window {
-    pub(super) kernel: [usize; 2],
+pub(crate) struct Window {
+    pub(crate) kernel: [usize; 2],
     stride: [usize; 2],
     dilation: [usize; 2],
     /// Before each axis.
     pad: [usize; 2],
     /// Places of the result.
-    pub(super) places: [usize; 2],
+    pub(crate) places: [usize; 2],
 }
 
 impl Window {
     /// The element under the window at `place` at its own position `i`, if it is inside.
-    pub(super) fn source(
+    pub(crate) fn source(
         &self,
         axis: usize,
         place: usize,
@@ -32,6 +32,16 @@ impl Window {
         let at =
             (place * self.stride[axis] + i * self.dilation[axis]).checked_sub(self.pad[axis])?;
         (at < length).then_some(at)
+    }
+
+    /// Places under the window, pads included, but not what a rounded-up window has behind them.
+    pub(crate) fn covered(&self, place: [usize; 2], length: [usize; 2]) -> usize {
+        let along = |axis: usize| {
+            let end = length[axis] + 2 * self.pad[axis];
+            let at = |i: usize| place[axis] * self.stride[axis] + i * self.dilation[axis];
+            (0..self.kernel[axis]).filter(|&i| at(i) < end).count()
+        };
+        along(0) * along(1)
     }
 
     /// Where the window at `place` of a transposed convolution puts its own position `i`.
@@ -48,8 +58,8 @@ impl Window {
 
 /// Reads a window's attributes. With `flat` there is one axis, the second; the first is 1 long.
 /// `transposed`: the window of a transposed convolution.
-pub(super) fn window(
-    context: &Context<'_, '_>,
+pub(crate) fn window(
+    context: Attributes<'_>,
     size: [usize; 2],
     kernel: [usize; 2],
     flat: bool,
@@ -199,17 +209,21 @@ pub(super) fn window(
     })
 }
 
-/// What a pool makes of each window: the FP32 numbers inside it, and how many places it has with pads.
-fn pool(
-    context: &Context<'_, '_>,
-    inputs: &Inputs<'_>,
-    reduce: impl Fn(&mut dyn Iterator<Item = f32>, usize) -> f32 + Sync,
-) -> Result<Vec<Tensor>, Error> {
-    let x = context.floats(inputs, 0)?;
-    let (flat, [batch, channels, height, width]) = match *x.shape() {
+/// The images of a pool, and its window.
+pub(crate) struct Pooled {
+    pub(crate) window: Window,
+    /// Whether there is one axis of places.
+    flat: bool,
+    /// Batch, channels, height and width.
+    pub(crate) shape: [usize; 4],
+}
+
+/// Reads a pool's attributes for images of that shape.
+pub(crate) fn pooled(context: Attributes<'_>, shape: &[usize]) -> Result<Pooled, Error> {
+    let (flat, shape) = match *shape {
         [n, c, w] => (true, [n, c, 1, w]),
         [n, c, h, w] => (false, [n, c, h, w]),
-        _ => return Err(context.error(format!("shape {:?}", x.shape()))),
+        _ => return Err(context.error(format!("shape {shape:?}"))),
     };
     let kernel = context.ints("kernel_shape")?.unwrap_or_default();
     let kernel: Vec<usize> = kernel
@@ -221,7 +235,27 @@ fn pool(
         (false, &[h, w]) if h > 0 && w > 0 => [h, w],
         _ => return Err(context.error(format!("kernel_shape {kernel:?}"))),
     };
-    let window = window(context, [height, width], kernel, flat, false)?;
+    let window = window(context, [shape[2], shape[3]], kernel, flat, false)?;
+    Ok(Pooled {
+        window,
+        flat,
+        shape,
+    })
+}
+
+/// What a pool makes of each window: the FP32 numbers inside it, and how many places it has with pads.
+fn pool(
+    context: &Context<'_, '_>,
+    inputs: &Inputs<'_>,
+    reduce: impl Fn(&mut dyn Iterator<Item = f32>, usize) -> f32 + Sync,
+) -> Result<Vec<Tensor>, Error> {
+    let x = context.floats(inputs, 0)?;
+    let Pooled {
+        window,
+        flat,
+        shape: [batch, channels, height, width],
+    } = pooled(context.attributes(), x.shape())?;
+    let kernel = window.kernel;
     let [rows, cols] = window.places;
     let images = x.as_standard_layout();
     let images = images
@@ -241,14 +275,9 @@ fn pool(
                 let mut inside = ys()
                     .flat_map(|y| xs().map(move |x| (y, x)))
                     .map(|at| plane[at]);
-                // Pads count, but not what a rounded-up window has behind them.
-                let whole = [(0, top, height), (1, left, width)].map(|(axis, place, length)| {
-                    let end = length + 2 * window.pad[axis];
-                    let at = |i: usize| place * window.stride[axis] + i * window.dilation[axis];
-                    (0..kernel[axis]).filter(|&i| at(i) < end).count()
-                });
+                let whole = window.covered([top, left], [height, width]);
                 let result = results.next().expect("a number a window");
-                *result = reduce(&mut inside, whole[0] * whole[1]);
+                *result = reduce(&mut inside, whole);
             }
         }
     });
