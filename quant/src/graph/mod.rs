@@ -154,6 +154,9 @@ impl<'m> Session<'m> {
             "Gemm" if transposed => 0,
             _ => values.ndim().checked_sub(1)?,
         };
+        if axis >= values.ndim() {
+            return None;
+        }
         // Channels of a transposed convolution share columns of the product: one scale for all.
         let all = || vec![values.iter().copied().collect()];
         Some(match node.operator.as_str() {
@@ -192,7 +195,8 @@ impl<'m> Session<'m> {
         let &[depth, per_group, ref taps @ ..] = values.shape() else {
             return None;
         };
-        let own = depth.checked_div(groups)?;
+        // Groups beyond the channels would be channels without end.
+        let own = depth.checked_div(groups).filter(|own| *own > 0)?;
         let channel = |(group, filter)| -> Vec<f32> {
             let rows = (group * own)..((group + 1) * own);
             let rows = values.slice_axis(Axis(0), rows.into());
