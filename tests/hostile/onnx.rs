@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use quaver_fuzz::read_onnx as read;
+use quaver_quant::onnx;
 use quaver_tests::python;
 
 use crate::{damaged, hold};
