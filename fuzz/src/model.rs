@@ -97,7 +97,7 @@ fn numbers(input: &ValueInfo) -> Tensor {
     let mut lengths: Vec<usize> = shape.iter().map(length).collect();
     let product = |all: usize, length: &usize| all.checked_mul((*length).max(1));
     let all = lengths.iter().try_fold(1, product);
-    if !all.is_some_and(|all| all <= ELEMENTS) {
+    if all.is_none_or(|all| all > ELEMENTS) {
         lengths.clear();
     }
     let mut next = 0u8;
