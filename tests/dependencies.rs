@@ -59,6 +59,17 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("quaver-quant", &["quaver-contract", "quaver-fast"]),
     ("quaver-study", &["quaver-contract", "quaver-fast"]),
     (
+        "quaver-fuzz",
+        &[
+            "quaver-contract",
+            "quaver-golden",
+            "quaver-fast",
+            "quaver-quant",
+            "quaver-study",
+            "quaver-tests",
+        ],
+    ),
+    (
         "quaver-tests",
         &["quaver-contract", "quaver-cosim", "quaver-verify"],
     ),

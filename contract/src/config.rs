@@ -157,6 +157,14 @@ impl CoreConfig {
         })
     }
 
+    /// The configurations of the text of a file; `path` is its name in errors.
+    ///
+    /// # Errors
+    /// As [`CoreConfig::load`].
+    pub fn parse(text: &str, path: &str, formats: &Formats) -> Result<Vec<Self>, ContractError> {
+        parse(text, path, formats)
+    }
+
     /// Products that a PE adds at once.
     pub const fn lanes(&self) -> usize {
         self.accumulator.lanes()

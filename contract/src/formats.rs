@@ -203,8 +203,15 @@ impl Formats {
             path: path.to_owned(),
             source,
         })?;
-        let file: FormatFile = toml::from_str(&text)
-            .map_err(|e| crate::config::syntax(&path.to_string_lossy(), &e))?;
+        self.add(&text, &path.to_string_lossy())
+    }
+
+    /// Adds the rows of the text of such a file; `path` is its name in errors.
+    ///
+    /// # Errors
+    /// As [`Formats::add_file`]; rows before the illegal one are added.
+    pub fn add(&mut self, text: &str, path: &str) -> Result<(), ContractError> {
+        let file: FormatFile = toml::from_str(text).map_err(|e| crate::config::syntax(path, &e))?;
         for row in file.format {
             let format = Format {
                 name: String::leak(row.name.to_ascii_lowercase()),

@@ -82,7 +82,11 @@ impl EnergyTable {
         Self::parse(&text, &name)
     }
 
-    fn parse(text: &str, file: &str) -> Result<Self, StudyError> {
+    /// The table of the text of a file, which has that name in errors.
+    ///
+    /// # Errors
+    /// As [`EnergyTable::read`].
+    pub fn parse(text: &str, file: &str) -> Result<Self, StudyError> {
         let fail = |reason: String| StudyError::Energy {
             file: file.to_owned(),
             reason,

@@ -6,6 +6,7 @@ mod measurement;
 mod npz;
 mod onnx;
 mod operators;
+mod replay;
 
 use std::time::{Duration, Instant};
 

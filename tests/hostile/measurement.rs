@@ -1,8 +1,6 @@
 //! Measurement files of Neural Compressor.
 
-use std::path::Path;
-
-use quaver_quant::calibrate::measurement::{Measurement, MeasurementError};
+use quaver_fuzz::measurement as read;
 
 use crate::{damaged, hold};
 
@@ -25,31 +23,6 @@ const FILE: &str = r#"{
         "f\u00fcnf \"5\"": {"inputs": []}
     }
 }"#;
-
-/// Reads a file; what is one is written, and is then the same.
-fn read(bytes: &[u8]) -> bool {
-    let path = Path::new("x.json");
-    match Measurement::parse(path, bytes) {
-        Ok(measurement) => {
-            let again = Measurement::parse(path, measurement.to_json().as_bytes());
-            assert_eq!(again.unwrap(), measurement);
-            measurement.mod_list();
-            true
-        }
-        Err(error) => {
-            let text = error.to_string();
-            assert!(text.starts_with("x.json: "), "{text}");
-            // A place: line and column, or module and tensor.
-            let place = match error {
-                MeasurementError::Json { .. } => text.contains(" at line "),
-                MeasurementError::Illegal { .. } => text.contains("/"),
-                MeasurementError::File { .. } => false,
-            };
-            assert!(place, "{text}");
-            false
-        }
-    }
-}
 
 #[test]
 fn damaged_measurements_are_refused_or_read() {

@@ -3,7 +3,8 @@
 use std::path::Path;
 use std::process::Command;
 
-use quaver_quant::{Error, npz};
+use quaver_fuzz::npz as read;
+use quaver_quant::npz;
 use quaver_tests::{peak, python};
 
 use crate::{damaged, hold};
@@ -23,37 +24,6 @@ image = np.linspace(0, 1, 32, dtype=np.float32).reshape(2, 1, 4, 4)
 np.savez(sys.argv[1] + '/stored.npz', input_ids=ids, attention_mask=np.ones_like(ids))
 np.savez_compressed(sys.argv[1] + '/compressed.npz', image=image, label=np.uint8([1, 2]))
 ";
-
-fn read(bytes: &[u8]) -> bool {
-    match npz::parse(bytes) {
-        Ok(arrays) => {
-            let mut written = Vec::new();
-            let named = arrays.iter().map(|(name, tensor)| (name.as_str(), tensor));
-            npz::write_to(&mut written, named).unwrap();
-            let mut again = Vec::new();
-            let arrays = npz::parse(&written).unwrap();
-            let named = arrays.iter().map(|(name, tensor)| (name.as_str(), tensor));
-            npz::write_to(&mut again, named).unwrap();
-            // Bytes, since a NaN is not equal to itself.
-            assert_eq!(written, again);
-            true
-        }
-        Err(error) => {
-            let text = error.to_string();
-            match error {
-                Error::Npz { place, .. } => {
-                    assert!(
-                        place == "archive" || place.starts_with("array \""),
-                        "{text}"
-                    );
-                }
-                Error::Illegal { .. } => assert!(text.contains("up to 2^63 - 1"), "{text}"),
-                _ => panic!("{text}"),
-            }
-            false
-        }
-    }
-}
 
 /// Runs Python with a folder as its argument.
 fn write(code: &str, folder: &Path) {

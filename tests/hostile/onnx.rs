@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
+use quaver_fuzz::read_onnx as read;
 use quaver_quant::onnx;
 use quaver_tests::python;
 
@@ -29,38 +30,6 @@ const MODELS: &[&str] = &[
     "pytorch-converted/test_Conv2d",
     "pytorch-operator/test_operator_addmm",
 ];
-
-/// Reads a model and its tensors. What is a model is written, and is then the same model.
-fn read(bytes: &[u8]) -> bool {
-    let model = match onnx::parse(bytes, None) {
-        Ok(model) => model,
-        Err(error) => {
-            assert!(matches!(error, quaver_quant::Error::Onnx { .. }), "{error}");
-            let text = error.to_string();
-            let (offset, _) = text
-                .strip_prefix("byte ")
-                .unwrap()
-                .split_once(": ")
-                .unwrap();
-            assert!(offset.parse::<usize>().unwrap() <= bytes.len(), "{text}");
-            return false;
-        }
-    };
-    for tensor in model.graph.tensors() {
-        // Only what the tensors of this project have no room for is refused.
-        if let Err(error) = tensor.tensor() {
-            assert!(error.to_string().contains("up to 2^63 - 1"), "{error}");
-        }
-    }
-    let mut written = Vec::new();
-    onnx::write_to(&model, &mut written).unwrap();
-    drop(model);
-    let mut again = Vec::new();
-    onnx::write_to(&onnx::parse(&written, None).unwrap(), &mut again).unwrap();
-    // Bytes, since a NaN is not equal to itself.
-    assert_eq!(written, again);
-    true
-}
 
 #[test]
 fn damaged_models_are_refused_or_read() {

@@ -398,6 +398,12 @@ impl<'m> Layer<'m> {
         round: Option<(Rounded, Round<'_>)>,
     ) -> Result<(), Error> {
         let mut node = self.node.clone();
+        if node.inputs.len() < 2 || node.outputs.is_empty() {
+            return Err(refuse(
+                self.node,
+                "a layer of fewer than two inputs or no output",
+            ));
+        }
         node.inputs[0] = a.to_owned();
         node.inputs[1] = b.to_owned();
         if self.is("Gemm") {

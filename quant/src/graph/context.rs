@@ -17,6 +17,8 @@ pub(crate) struct Context<'a, 'p> {
     pub(crate) products: &'a mut Products<'p>,
     /// Which inputs are constants of the model.
     pub(crate) constant: Vec<bool>,
+    /// The most elements that it may make.
+    pub(crate) most: usize,
 }
 
 impl Context<'_, '_> {
@@ -31,10 +33,11 @@ impl Context<'_, '_> {
         let all = shape
             .iter()
             .try_fold(1usize, |all, &n| all.checked_mul(n.max(1)));
-        match all.filter(|&all| all <= MOST_ELEMENTS) {
+        match all.filter(|&all| all <= self.most) {
             Some(_) => Ok(shape.iter().product()),
             None => Err(self.error(format!(
-                "a result of shape {shape:?} has more than {MOST_ELEMENTS} elements"
+                "a result of shape {shape:?} has more than {} elements",
+                self.most
             ))),
         }
     }

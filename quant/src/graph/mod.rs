@@ -22,7 +22,7 @@ use ndarray::{ArrayD, Axis};
 use quaver_contract::Engine;
 
 use buffers::Buffers;
-use context::{Context, node_error};
+use context::{Context, MOST_ELEMENTS, node_error};
 pub use documentation::{NEWEST_OPSET, operators_markdown};
 pub use hook::{Hook, Layer, NoHook, Product};
 pub use operators::{Operator, supported};
@@ -43,6 +43,7 @@ pub struct Session<'m> {
     done: Vec<Vec<&'m str>>,
     weights: Weights,
     buffers: Buffers,
+    most: usize,
 }
 
 impl<'m> Session<'m> {
@@ -107,7 +108,14 @@ impl<'m> Session<'m> {
             done,
             weights: Weights::default(),
             buffers: Buffers::default(),
+            most: MOST_ELEMENTS,
         })
+    }
+
+    /// Sets the most elements that a node may make, and that all values of a run together may have
+    /// beyond 64 for each element that the model and the run's inputs have; 2^28 where nothing is set.
+    pub fn limit(&mut self, elements: usize) {
+        self.most = elements;
     }
 
     /// Names of the inputs that a run has to be given.
@@ -146,6 +154,9 @@ impl<'m> Session<'m> {
             "Gemm" if transposed => 0,
             _ => values.ndim().checked_sub(1)?,
         };
+        if axis >= values.ndim() {
+            return None;
+        }
         // Channels of a transposed convolution share columns of the product: one scale for all.
         let all = || vec![values.iter().copied().collect()];
         Some(match node.operator.as_str() {
@@ -184,7 +195,8 @@ impl<'m> Session<'m> {
         let &[depth, per_group, ref taps @ ..] = values.shape() else {
             return None;
         };
-        let own = depth.checked_div(groups)?;
+        // Groups beyond the channels would be channels without end.
+        let own = depth.checked_div(groups).filter(|own| *own > 0)?;
         let channel = |(group, filter)| -> Vec<f32> {
             let rows = (group * own)..((group + 1) * own);
             let rows = values.slice_axis(Axis(0), rows.into());
@@ -250,6 +262,10 @@ impl<'m> Session<'m> {
             let place = wanted.iter().find(|wanted| **wanted == name);
             values.insert(place.expect("it was just found"), tensor);
         }
+        let given = values.values().chain(self.constants.values());
+        let given = given.map(elements).fold(0, usize::saturating_add);
+        let room = self.most.saturating_add(given.saturating_mul(64));
+        let mut held = values.values().map(elements).sum::<usize>();
         let mut products =
             Products::new(plan, engine, hook, (&mut self.weights, &mut self.buffers));
         for (index, &(node, operator)) in self.nodes.iter().enumerate() {
@@ -264,14 +280,18 @@ impl<'m> Session<'m> {
                 opset: self.opset,
                 products: &mut products,
                 constant: node.inputs.iter().map(is_constant).collect(),
+                most: self.most.min(room.saturating_sub(held)),
             };
             let results = (operator.run)(&mut context, &operands)?;
             products.hook.node(node, &results)?;
             for (name, tensor) in node.outputs.iter().zip(results) {
-                values.insert(name, tensor);
+                held += elements(&tensor);
+                let old = values.insert(name, tensor);
+                held -= old.as_ref().map_or(0, elements);
             }
             for name in &self.done[index] {
                 if let Some(value) = values.remove(name) {
+                    held -= elements(&value);
                     products.buffers.give(value);
                 }
             }
@@ -285,4 +305,8 @@ impl<'m> Session<'m> {
         });
         outputs.collect()
     }
+}
+
+fn elements(tensor: &Tensor) -> usize {
+    tensor.shape().iter().product()
 }

@@ -2,7 +2,7 @@
 
 use ndarray::{ArrayD, Axis, IxDyn};
 
-use super::super::context::{Context, MOST_ELEMENTS};
+use super::super::context::Context;
 use super::shape::each;
 use crate::{ElementType, Error, Tensor};
 
@@ -37,8 +37,8 @@ pub(super) fn range(
 ) -> Result<Vec<Tensor>, Error> {
     let count = |count: f64| match count {
         count if count <= 0.0 => Ok(0),
-        count if count <= MOST_ELEMENTS as f64 => Ok(count as usize),
-        count => Err(context.error(format!("{count} numbers, of at most {MOST_ELEMENTS}"))),
+        count if count <= context.most as f64 => Ok(count as usize),
+        count => Err(context.error(format!("{count} numbers, of at most {}", context.most))),
     };
     if let Tensor::Int(element, _) = context.operand(inputs, 0)? {
         let [start, limit, delta] = [0, 1, 2].map(|place| integer(context, inputs, place));
@@ -85,9 +85,11 @@ pub(super) fn tile(
         .map(|(&n, &times)| n.saturating_mul(times))
         .collect();
     context.elements(&shape)?;
+    // Of nothing there may be more than memory has addresses for.
+    let most = if shape.contains(&0) { 1 } else { usize::MAX };
     let mut shown = Vec::new();
     for (&n, &times) in own.iter().zip(&repeats) {
-        shown.extend([times, n]);
+        shown.extend([times.min(most), n]);
     }
     Ok(vec![each!(tensor, values => {
         let mut view = values.view();

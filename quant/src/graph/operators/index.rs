@@ -59,8 +59,12 @@ pub(super) fn slice(
         return Err(context.error("starts, ends, axes and steps differ in length"));
     }
     let mut result = tensor.clone();
+    let mut cut = vec![false; rank];
     for (((start, end), axis), step) in starts.into_iter().zip(ends).zip(axes).zip(steps) {
         let axis = context.axis(axis, rank)?;
+        if std::mem::replace(&mut cut[axis], true) {
+            return Err(context.error(format!("axis {axis} is there twice")));
+        }
         let length = tensor.shape()[axis] as i64;
         let place = |index: i64| {
             if index < 0 {

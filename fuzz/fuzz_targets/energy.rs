@@ -1,0 +1,9 @@
+//! Fuzzes the target `energy` of quaver-fuzz: `scripts/fuzz energy`.
+#![no_main]
+
+#[global_allocator]
+static ALLOCATOR: quaver_tests::Counting = quaver_tests::Counting;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    quaver_fuzz::target("energy").hold("input", bytes);
+});

@@ -1,0 +1,9 @@
+//! Fuzzes the target `intfp` of quaver-fuzz: `scripts/fuzz intfp`.
+#![no_main]
+
+#[global_allocator]
+static ALLOCATOR: quaver_tests::Counting = quaver_tests::Counting;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    quaver_fuzz::target("intfp").hold("input", bytes);
+});

@@ -1,0 +1,9 @@
+//! Fuzzes the target `model` of quaver-fuzz: `scripts/fuzz model`.
+#![no_main]
+
+#[global_allocator]
+static ALLOCATOR: quaver_tests::Counting = quaver_tests::Counting;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    quaver_fuzz::target("model").hold("input", bytes);
+});
