@@ -11,7 +11,7 @@ use quaver_cosim::Cache;
 
 use crate::commands::{
     accumulators, bench, compare, configs, convert, explore, export, formats, gemm, generate,
-    model, profiles, qat, quantize, run, simulate, verify, wavediff,
+    model, profiles, qat, quantize, report, run, simulate, verify, wavediff,
 };
 use crate::error::CliError;
 
@@ -110,6 +110,8 @@ pub(crate) enum Command {
     Run(Box<run::RunArgs>),
     /// Compares every matrix product of an ONNX model on several engines, bit for bit
     Compare(Box<compare::CompareArgs>),
+    /// Writes what a plan does to every layer of an ONNX model, as one HTML page
+    Report(Box<report::ReportArgs>),
     /// Makes a plan for a model as another system would
     Quantize(Box<quantize::QuantizeArgs>),
     /// Trains an ONNX model's weights with the bits of a plan
@@ -229,6 +231,7 @@ pub(crate) fn run(cli: &Cli) -> Result<bool, CliError> {
         Command::Model(args) => model::run(args).map(|()| true),
         Command::Run(args) => run::run(args, global).map(|()| true),
         Command::Compare(args) => compare::run(args, global),
+        Command::Report(args) => report::run(args, global).map(|()| true),
         Command::Quantize(args) => quantize::run(args, global),
         Command::Qat(args) => qat::run(args, global).map(|()| true),
         Command::Export(args) => export::run(args, global).map(|()| true),

@@ -15,6 +15,7 @@ pub(crate) mod model;
 pub(crate) mod profiles;
 pub(crate) mod qat;
 pub(crate) mod quantize;
+pub(crate) mod report;
 pub(crate) mod run;
 pub(crate) mod simulate;
 pub(crate) mod verify;

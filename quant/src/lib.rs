@@ -10,7 +10,8 @@
 //!   for the format and scale of least loss;
 //! - [`workflow`]: what other systems make plans from;
 //! - [`train`]: weights that fit a plan, by training with the plan's bits;
-//! - [`export`]: a plan written into the model.
+//! - [`export`]: a plan written into the model;
+//! - [`report`]: what a plan did to every layer.
 
 #![deny(unsafe_code)]
 
@@ -23,6 +24,7 @@ pub mod loss;
 pub mod npz;
 pub mod onnx;
 pub mod plan;
+pub mod report;
 pub mod scale;
 pub mod search;
 pub mod tensor;

@@ -12,6 +12,7 @@ mod processes;
 mod products;
 mod qat;
 mod quantize;
+mod report;
 mod rtl;
 mod run;
 mod simulate;
