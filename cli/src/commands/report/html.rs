@@ -188,8 +188,9 @@ fn table(page: &mut String, layers: &[LayerFigures]) {
 
 fn section(page: &mut String, place: usize, layer: &LayerFigures) -> Result<(), CliError> {
     let row = &layer.precision;
+    // A link to what is inside opens it.
     *page += &format!(
-        "<details id=\"layer{place}\"><summary>{place}. {} ({}), relative error {}</summary>\n<dl>\n",
+        "<details><summary>{place}. {} ({}), relative error {}</summary>\n<dl id=\"layer{place}\">\n",
         escape(&row.name),
         escape(&layer.operator),
         number(relative(row))
