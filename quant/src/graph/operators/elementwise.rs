@@ -5,7 +5,7 @@ use ndarray::{ArrayD, ArrayViewMutD, IxDyn, Zip};
 use super::super::context::{Context, broadcast};
 use super::super::spread;
 use super::functions;
-use crate::{Error, Tensor};
+use crate::{ElementType, Error, Tensor};
 
 type Inputs<'a> = [Option<&'a Tensor>];
 
@@ -292,6 +292,9 @@ pub(super) fn clip(
     context: &mut Context<'_, '_>,
     inputs: &Inputs<'_>,
 ) -> Result<Vec<Tensor>, Error> {
+    if let Tensor::Int(element, values) = context.operand(inputs, 0)? {
+        return clip_integers(context, inputs, *element, values);
+    }
     let limit = |place, name: &str, default| -> Result<f32, Error> {
         match context.optional_floats(inputs, place)? {
             Some(limit) => limit
@@ -313,6 +316,29 @@ pub(super) fn clip(
         }
     };
     Ok(vec![Tensor::Float(each(context, values, clip))])
+}
+
+/// Integers have limits of their own type, as inputs.
+fn clip_integers(
+    context: &Context<'_, '_>,
+    inputs: &Inputs<'_>,
+    element: ElementType,
+    values: &ArrayD<i64>,
+) -> Result<Vec<Tensor>, Error> {
+    let limit = |place: usize| match inputs.get(place).copied().flatten() {
+        None => Ok(None),
+        Some(Tensor::Int(own, limit)) if *own == element && limit.len() == 1 => {
+            Ok(limit.first().copied())
+        }
+        Some(_) => {
+            let name = element.name();
+            Err(context.error(format!("input {place} is not one number of {name}")))
+        }
+    };
+    let low = limit(1)?.unwrap_or(i64::MIN);
+    let high = limit(2)?.unwrap_or(i64::MAX);
+    let clipped = values.mapv(|value| value.max(low).min(high));
+    Ok(vec![Tensor::Int(element, clipped)])
 }
 
 /// A comparison.

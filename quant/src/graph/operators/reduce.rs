@@ -80,9 +80,7 @@ pub(super) fn max(
     inputs: &Inputs<'_>,
 ) -> Result<Vec<Tensor>, Error> {
     let larger = |a: f64, b: f64| if b > a || b.is_nan() { b } else { a };
-    reduce(context, inputs, f64::NEG_INFINITY, larger, |largest, _| {
-        largest
-    })
+    extreme(context, inputs, f64::NEG_INFINITY, larger)
 }
 
 pub(super) fn min(
@@ -90,7 +88,28 @@ pub(super) fn min(
     inputs: &Inputs<'_>,
 ) -> Result<Vec<Tensor>, Error> {
     let smaller = |a: f64, b: f64| if b < a || b.is_nan() { b } else { a };
-    reduce(context, inputs, f64::INFINITY, smaller, |least, _| least)
+    extreme(context, inputs, f64::INFINITY, smaller)
+}
+
+/// The largest or least element; truth values are 0 and 1.
+fn extreme(
+    context: &Context<'_, '_>,
+    inputs: &Inputs<'_>,
+    start: f64,
+    step: fn(f64, f64) -> f64,
+) -> Result<Vec<Tensor>, Error> {
+    let Tensor::Bool(values) = context.operand(inputs, 0)? else {
+        return reduce(context, inputs, start, step, |value, _| value);
+    };
+    let numbers = Tensor::Float(values.mapv(|value| f32::from(u8::from(value))));
+    let mut inputs = inputs.to_vec();
+    inputs[0] = Some(&numbers);
+    let results = reduce(context, &inputs, start, step, |value, _| value)?;
+    let truths = results.into_iter().map(|result| match result {
+        Tensor::Float(values) => Tensor::Bool(values.mapv(|value| value > 0.0)),
+        other => other,
+    });
+    Ok(truths.collect())
 }
 
 pub(super) fn product(

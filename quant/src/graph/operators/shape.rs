@@ -353,12 +353,28 @@ pub(super) fn cast(
     context: &mut Context<'_, '_>,
     inputs: &Inputs<'_>,
 ) -> Result<Vec<Tensor>, Error> {
-    let tensor = context.operand(inputs, 0)?;
     let number = context.int("to", 0)?;
     let to = i32::try_from(number)
         .ok()
         .and_then(ElementType::from_number);
     let to = to.ok_or_else(|| context.error(format!("to = {number} is no type of numbers")))?;
+    cast_to(context, context.operand(inputs, 0)?, to)
+}
+
+/// The same, to the type of another tensor.
+pub(super) fn cast_like(
+    context: &mut Context<'_, '_>,
+    inputs: &Inputs<'_>,
+) -> Result<Vec<Tensor>, Error> {
+    let to = context.operand(inputs, 1)?.element_type();
+    cast_to(context, context.operand(inputs, 0)?, to)
+}
+
+fn cast_to(
+    context: &Context<'_, '_>,
+    tensor: &Tensor,
+    to: ElementType,
+) -> Result<Vec<Tensor>, Error> {
     if to == tensor.element_type() {
         return Ok(vec![tensor.clone()]);
     }
