@@ -126,6 +126,24 @@ fn absurd_nodes_are_refused() {
             vec![("block_size", side(-1))],
         ),
         (
+            "DequantizeLinear",
+            vec![
+                Tensor::Int(ElementType::Int8, ArrayD::zeros(IxDyn(&[2, 3]))),
+                floats(&[1]),
+                Tensor::Int(ElementType::Int8, ArrayD::zeros(IxDyn(&[3]))),
+            ],
+            vec![],
+        ),
+        (
+            "QuantizeLinear",
+            vec![
+                floats(&[2, 0]),
+                floats(&[1]),
+                Tensor::Int(ElementType::Int8, ArrayD::zeros(IxDyn(&[0]))),
+            ],
+            vec![],
+        ),
+        (
             "QuantizeLinear",
             vec![floats(&[4]), floats(&[3])],
             vec![("axis", side(0)), ("block_size", side(2))],

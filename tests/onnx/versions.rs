@@ -60,6 +60,7 @@ cases = [
     ('PRelu', 7, [f(2, 3, 4), f(3, 1)], {}),
     ('Selu', 7, [f(2, 3)], {}),
     ('Add', 7, [f(2, 3), f(3)], {}),
+    ('DequantizeLinear', 19, [np.int8(5), np.float32(0.5), np.int8(2)], {}),
 ]
 shapes = dict(a=2, b=3, c=4, d=5, e=1)
 equations = ['ab,bc->ac', 'ab,bc', 'ab,cb->ca', 'abc,acd->abd', 'abcd,abed->abce', 'abcd,aecd->acbe',

@@ -37,18 +37,48 @@ fn along<T: Copy>(
     }
 }
 
-/// Runs operands with blocks as lists in which every element has its own scale and zero point.
+/// Zero points of integers, one or as many as the scales; 0 where there are none.
+fn zero_points(
+    context: &Context<'_, '_>,
+    zero: Option<&Tensor>,
+    shape: &[usize],
+    scales: usize,
+) -> Result<Vec<i64>, Error> {
+    let Some(Tensor::Int(_, zeros)) = zero else {
+        return Ok(vec![0]);
+    };
+    let zeros = along(context, zeros, shape, "the zero point")?.1;
+    match zeros.len() == 1 || zeros.len() == scales {
+        true => Ok(zeros),
+        false => Err(context.error(format!("{} zero points for {scales} scales", zeros.len()))),
+    }
+}
+
+/// Runs operands with blocks as lists in which every element has its own scale and zero point, and scalars as
+/// lists of one.
 fn by_element(
     context: &Context<'_, '_>,
     inputs: &Inputs<'_>,
     run: fn(&Context<'_, '_>, &Inputs<'_>) -> Result<Vec<Tensor>, Error>,
 ) -> Result<Vec<Tensor>, Error> {
     let size = context.int("block_size", 0)?;
-    if size == 0 {
-        return run(context, inputs);
-    }
     let tensor = context.operand(inputs, 0)?;
     let shape = tensor.shape();
+    let whole = |result: &Tensor| {
+        each!(result, values => {
+            let values = values.clone().into_shape_with_order(IxDyn(shape));
+            values.expect("the same elements")
+        })
+    };
+    if size == 0 && !shape.is_empty() {
+        return run(context, inputs);
+    }
+    if size == 0 {
+        let one = each!(tensor, values => list(values));
+        let mut inputs = inputs.to_vec();
+        inputs[0] = Some(&one);
+        return Ok(run(context, &inputs)?.iter().map(whole).collect());
+    }
     let axis = context.axis(context.int("axis", 1)?, shape.len())?;
     let size = usize::try_from(size).map_err(|_| context.error(format!("block_size {size}")))?;
     let spread = |operand: &Tensor, what: &str| -> Result<Tensor, Error> {
@@ -70,12 +100,6 @@ fn by_element(
         .map(|zero| spread(zero, "the zero point"))
         .transpose()?;
     let results = run(context, &[Some(&values), Some(&scale), zero.as_ref()])?;
-    let whole = |result: &Tensor| {
-        each!(result, values => {
-            let values = values.clone().into_shape_with_order(IxDyn(shape));
-            values.expect("the same elements")
-        })
-    };
     Ok(results.iter().map(whole).collect())
 }
 
@@ -140,12 +164,7 @@ fn quantize_lines(context: &Context<'_, '_>, inputs: &Inputs<'_>) -> Result<Vec<
         .unwrap_or(ElementType::Uint8);
     let line = |place: usize| if scales.len() == 1 { 0 } else { place };
     if element.is_integer() {
-        let zeros = match zero {
-            Some(Tensor::Int(_, zeros)) => {
-                along(context, zeros, values.shape(), "the zero point")?.1
-            }
-            _ => vec![0],
-        };
+        let zeros = zero_points(context, zero, values.shape(), scales.len())?;
         let (low, high) = range(element);
         let mut codes = ArrayD::zeros(values.raw_dim());
         for (place, (line_of, mut to)) in lines(values, axis)
@@ -201,12 +220,8 @@ fn dequantize_lines(context: &Context<'_, '_>, inputs: &Inputs<'_>) -> Result<Ve
     let mut values = ArrayD::zeros(IxDyn(tensor.shape()));
     match tensor {
         Tensor::Int(_, codes) => {
-            let zeros = match inputs.get(2).copied().flatten() {
-                Some(Tensor::Int(_, zeros)) => {
-                    along(context, zeros, codes.shape(), "the zero point")?.1
-                }
-                _ => vec![0],
-            };
+            let zero = inputs.get(2).copied().flatten();
+            let zeros = zero_points(context, zero, codes.shape(), scales.len())?;
             for (place, (line, mut to)) in lines(codes, axis)
                 .zip(values.axis_iter_mut(Axis(axis)))
                 .enumerate()
