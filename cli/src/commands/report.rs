@@ -16,10 +16,9 @@ use quaver_quant::search::PrecisionRow;
 use quaver_quant::{Error, Plan, Tensor, onnx};
 use serde::Serialize;
 
-use super::run::{PLANS, PlanArgs, engine, progress, read_inputs};
-use crate::args::{Global, one_of};
+use super::run::{EngineArgs, PLANS, PlanArgs, progress, read_inputs};
+use crate::args::Global;
 use crate::console;
-use crate::engines::{ENGINES, EngineRow, SimulatorArgs};
 use crate::error::CliError;
 use crate::output::Output;
 
@@ -47,20 +46,8 @@ pub(crate) struct ReportArgs {
     #[command(flatten)]
     plan: PlanArgs,
 
-    /// What runs the jobs
-    #[arg(long, default_value = "fast", value_parser = one_of(ENGINES, |row| row.name))]
-    engine: EngineRow,
-
-    /// The core of engines that have one: a named configuration or a file of one
-    #[arg(long, value_name = "NAME|FILE.toml", default_value = "default")]
-    config: String,
-
-    /// Threads of engines that use several; 0: one a core
-    #[arg(long, value_name = "COUNT", default_value_t = 0)]
-    threads: usize,
-
     #[command(flatten)]
-    simulator: SimulatorArgs,
+    jobs: EngineArgs,
 
     /// Where the page goes
     #[arg(short, long, value_name = "REPORT.html")]
@@ -123,7 +110,7 @@ impl<H: Hook> Hook for Beside<'_, H> {
 /// [`CliError`] for bad input; then there is no page.
 pub(crate) fn run(args: &ReportArgs, global: &Global) -> Result<(), CliError> {
     let formats = global.formats()?;
-    let config = CoreConfig::load(&args.config, &formats)?;
+    let config = CoreConfig::load(&args.jobs.config, &formats)?;
     let mut plan = args.plan.plan(&formats, &config)?;
     if !args.plan.quantises() {
         let allowed = "a format or a plan: there is nothing to report of FP32";
@@ -139,13 +126,12 @@ pub(crate) fn run(args: &ReportArgs, global: &Global) -> Result<(), CliError> {
         hook: Originals::default(),
         progress: &bar,
     };
-    let mut fast = Fast::new(args.threads).map_err(CliError::other)?;
+    let mut fast = Fast::new(args.jobs.threads).map_err(CliError::other)?;
     let expected = session
         .run(inputs.clone(), &Plan::keep(), &mut fast, &mut originals)
         .map_err(CliError::other)?;
     let originals = originals.hook;
-    let simulator = args.simulator.simulator;
-    let mut engine = engine(&args.engine, &config, (args.threads, simulator), global)?;
+    let mut engine = args.jobs.make(&config, global)?;
     let mut figures = Beside {
         hook: Figures::new(&plan, &originals),
         progress: &bar,
@@ -161,7 +147,7 @@ pub(crate) fn run(args: &ReportArgs, global: &Global) -> Result<(), CliError> {
         version: env!("CARGO_PKG_VERSION"),
         model: args.model.display().to_string(),
         input: args.input.display().to_string(),
-        engine: args.engine.name,
+        engine: args.jobs.engine.name,
         accumulator: plan.accumulator.name(),
         jobs: layers.iter().map(|layer| layer.jobs).sum(),
         macs: layers.iter().map(|layer| layer.macs).sum(),

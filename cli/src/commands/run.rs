@@ -50,20 +50,8 @@ pub(crate) struct RunArgs {
     #[command(flatten)]
     plan: PlanArgs,
 
-    /// What runs the jobs
-    #[arg(long, default_value = "fast", value_parser = one_of(ENGINES, |row| row.name))]
-    engine: EngineRow,
-
-    /// The core of engines that have one: a named configuration or a file of one
-    #[arg(long, value_name = "NAME|FILE.toml", default_value = "default")]
-    config: String,
-
-    /// Threads of engines that use several; 0: one a core
-    #[arg(long, value_name = "COUNT", default_value_t = 0)]
-    threads: usize,
-
     #[command(flatten)]
-    simulator: SimulatorArgs,
+    jobs: EngineArgs,
 
     /// Runs the model in FP32 too, and says how far each output is
     #[arg(long)]
@@ -76,6 +64,37 @@ pub(crate) struct RunArgs {
     /// Prints one JSON object
     #[arg(long)]
     json: bool,
+}
+
+/// The engine of a model's jobs.
+#[derive(Debug, Args)]
+pub(crate) struct EngineArgs {
+    /// What runs the jobs
+    #[arg(long, default_value = "fast", value_parser = one_of(ENGINES, |row| row.name))]
+    pub(crate) engine: EngineRow,
+
+    /// The core of engines that have one: a named configuration or a file of one
+    #[arg(long, value_name = "NAME|FILE.toml", default_value = "default")]
+    pub(crate) config: String,
+
+    /// Threads of engines that use several; 0: one a core
+    #[arg(long, value_name = "COUNT", default_value_t = 0)]
+    pub(crate) threads: usize,
+
+    #[command(flatten)]
+    simulator: SimulatorArgs,
+}
+
+impl EngineArgs {
+    /// The engine, of that core where it has one.
+    pub(crate) fn make(
+        &self,
+        config: &CoreConfig,
+        global: &Global,
+    ) -> Result<Box<dyn Engine>, CliError> {
+        let how = (self.threads, self.simulator.simulator);
+        engine(&self.engine, config, how, global)
+    }
 }
 
 /// The object of `--json`.
@@ -229,7 +248,7 @@ pub(crate) fn run(args: &RunArgs, global: &Global) -> Result<(), CliError> {
         return operators(args.json);
     };
     let formats = global.formats()?;
-    let config = CoreConfig::load(&args.config, &formats)?;
+    let config = CoreConfig::load(&args.jobs.config, &formats)?;
     let mut plan = args.plan.plan(&formats, &config)?;
     let output = args.output.as_deref().map(Output::check).transpose()?;
     let model = onnx::read(path).map_err(CliError::model(path))?;
@@ -237,8 +256,7 @@ pub(crate) fn run(args: &RunArgs, global: &Global) -> Result<(), CliError> {
     args.plan.keep(&mut plan, &session)?;
     let inputs = read_inputs(input)?;
     let layers = session.layers().count();
-    let simulator = args.simulator.simulator;
-    let mut engine = engine(&args.engine, &config, (args.threads, simulator), global)?;
+    let mut engine = args.jobs.make(&config, global)?;
     let mut watch = Watch::new(args.against_fp32, layers);
     let started = Instant::now();
     let results = session
@@ -250,7 +268,7 @@ pub(crate) fn run(args: &RunArgs, global: &Global) -> Result<(), CliError> {
         false => None,
         true => {
             let mut kept = Watch::new(true, layers);
-            let mut fast = Fast::new(args.threads).map_err(CliError::other)?;
+            let mut fast = Fast::new(args.jobs.threads).map_err(CliError::other)?;
             let results = session
                 .run(inputs, &Plan::keep(), &mut fast, &mut kept)
                 .map_err(CliError::other)?;
@@ -263,11 +281,12 @@ pub(crate) fn run(args: &RunArgs, global: &Global) -> Result<(), CliError> {
         output.write(|writer| npz::write_to(writer, arrays()))?;
     }
     let mut report = Report {
-        engine: args.engine.name,
+        engine: args.jobs.engine.name,
         accumulator: plan.accumulator.name(),
         jobs: watch.layers.iter().map(|row| row.jobs).sum(),
         macs: watch.layers.iter().map(|row| row.macs).sum(),
         cycles: args
+            .jobs
             .engine
             .clocked
             .then(|| watch.layers.iter().map(|row| row.cycles).sum()),
