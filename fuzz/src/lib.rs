@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use quaver_tests::peak;
 
 pub use model::read as read_model;
-pub use onnx::{external, read as read_onnx};
+pub use onnx::{external, field, read as read_onnx};
 pub use tables::{npy, npz};
 pub use text::measurement;
 

@@ -35,8 +35,8 @@ pub fn read(bytes: &[u8]) -> bool {
     true
 }
 
-/// A field of bytes.
-fn field(number: u8, bytes: &[u8]) -> Vec<u8> {
+/// A field of bytes in the wire format of protobuf.
+pub fn field(number: u8, bytes: &[u8]) -> Vec<u8> {
     let mut field = vec![number << 3 | 2];
     let mut length = bytes.len();
     while length >= 0x80 {

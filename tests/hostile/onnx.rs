@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use quaver_fuzz::read_onnx as read;
+use quaver_fuzz::{field, read_onnx as read};
 use quaver_quant::onnx;
 use quaver_tests::python;
 
@@ -42,19 +42,6 @@ fn damaged_models_are_refused_or_read() {
         assert!(hold(name, &file, MULTIPLE, &read).0);
         println!("{}", damaged(name, &file, MULTIPLE, &read));
     }
-}
-
-/// A field of bytes.
-fn field(number: u8, bytes: &[u8]) -> Vec<u8> {
-    let mut field = vec![number << 3 | 2];
-    let mut length = bytes.len();
-    while length >= 0x80 {
-        field.push(length as u8 | 0x80);
-        length >>= 7;
-    }
-    field.push(length as u8);
-    field.extend_from_slice(bytes);
-    field
 }
 
 /// Messages that take the most memory for their bytes: a megabyte of the shortest of each.

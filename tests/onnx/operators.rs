@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use quaver_fast::Fast;
+use quaver_fuzz::field;
 use quaver_quant::graph::{NoHook, Session, operators_markdown, supported};
 use quaver_quant::{Plan, Tensor, onnx};
 
@@ -33,16 +34,6 @@ const OUTSIDE: &[(&str, &str)] = &[
 fn tensor(path: &Path) -> Option<Tensor> {
     let tensor = std::fs::read(path).expect("the case has the file");
     // Fields 5 of a graph and 7 of a model are such messages.
-    let field = |number: u8, message: &[u8]| {
-        let mut bytes = vec![number << 3 | 2];
-        let mut length = message.len();
-        while length > 0x7f {
-            bytes.push(length as u8 | 0x80);
-            length >>= 7;
-        }
-        bytes.push(length as u8);
-        [&bytes, message].concat()
-    };
     let model = onnx::parse(&field(7, &field(5, &tensor)), None).ok()?;
     model.graph.initializers.first()?.tensor().ok()
 }
