@@ -44,6 +44,8 @@ pub(crate) struct Tile<T> {
     pub(crate) packed: (usize, usize),
     /// Terms of K in the panels.
     pub(crate) depth: usize,
+    /// Whether they are the product's first terms.
+    pub(crate) first: bool,
     /// `depth` times `rows` values.
     pub(crate) a: *const T,
     /// `depth` times the tile's columns.
@@ -63,6 +65,9 @@ pub(crate) trait Tiles<T> {
     /// Terms and rows of A have been packed.
     fn rows(&mut self, _terms: Range<usize>, _rows: Range<usize>) {}
 
+    /// All terms of these rows and columns of the result have been added.
+    fn finished(&mut self, _rows: Range<usize>, _cols: Range<usize>) {}
+
     /// A tile of these blocks' product is due. Of each tile, terms come in ascending order.
     ///
     /// # Safety
@@ -81,18 +86,34 @@ pub(crate) unsafe fn multiply_add<T: Element>(
     c: *mut T,
     stride: usize,
 ) {
+    let mut sums = Sums {
+        isa,
+        c,
+        stride,
+        fresh: false,
+        finish: &|_, _| {},
+    };
     // SAFETY: the caller's promise.
-    unsafe { for_each_tile(isa, operands, &mut Sums { isa, c, stride }) };
+    unsafe { for_each_tile(isa, operands, &mut sums) };
 }
 
 /// The sums as they are.
-struct Sums<T> {
-    isa: Isa,
-    c: *mut T,
-    stride: usize,
+pub(crate) struct Sums<'f, T> {
+    pub(crate) isa: Isa,
+    /// Where the product's first element is, and how far its rows are apart.
+    pub(crate) c: *mut T,
+    pub(crate) stride: usize,
+    /// Whether sums start at +0, and what is in their place is not read.
+    pub(crate) fresh: bool,
+    /// What happens to rows and columns of sums while they are in the caches.
+    pub(crate) finish: &'f dyn Fn(Range<usize>, Range<usize>),
 }
 
-impl<T: Element> Tiles<T> for Sums<T> {
+impl<T: Element> Tiles<T> for Sums<'_, T> {
+    fn finished(&mut self, rows: Range<usize>, cols: Range<usize>) {
+        (self.finish)(rows, cols);
+    }
+
     unsafe fn tile(&mut self, tile: &Tile<T>) {
         // SAFETY: the tile lies inside the product, which is the promise of `multiply_add`'s caller.
         unsafe {
@@ -105,12 +126,14 @@ impl<T: Element> Tiles<T> for Sums<T> {
                 tile.b,
                 self.c.add(tile.place.0 * self.stride + tile.place.1),
                 self.stride,
+                self.fresh && tile.first,
             );
         }
     }
 }
 
-/// Packs the operands block by block and gives out the tiles of their product.
+/// Packs the operands block by block and gives out the tiles of their product; without terms there
+/// are none.
 ///
 /// # Safety
 /// What `tiles` wants of a tile inside the product. The machine has `isa`.
@@ -122,7 +145,7 @@ pub(crate) unsafe fn for_each_tile<T: Element>(
     let (rows, terms) = operands.a.dim();
     let cols = operands.b.ncols();
     if rows == 0 || cols == 0 || terms == 0 {
-        return;
+        return tiles.finished(0..rows, 0..cols);
     }
     let (tile_rows, tile_cols) = T::tile(isa);
     let (block_k, block_n) = if rows <= FEW_ROWS {
@@ -136,9 +159,8 @@ pub(crate) unsafe fn for_each_tile<T: Element>(
     let block_n = cols.min(block_n).next_multiple_of(tile_cols);
     let block_m = BLOCK_M / tile_rows * tile_rows;
     let packed_m = rows.min(PACKED_M / block_m * block_m);
-    let mut packed_a = Aligned::<f32>::zeros(packed_m * block_k);
-    let mut packed_b =
-        Aligned::<f32>::zeros(block_n / tile_cols * panel_stride(tile_cols, block_k));
+    let mut packed_a = Aligned::<f32>::any(packed_m * block_k);
+    let mut packed_b = Aligned::<f32>::any(block_n / tile_cols * panel_stride(tile_cols, block_k));
     let mut wide_a = T::wide(packed_a.len());
     let mut wide_b = T::wide(packed_b.len());
     for m0 in (0..rows).step_by(packed_m) {
@@ -171,11 +193,15 @@ pub(crate) unsafe fn for_each_tile<T: Element>(
                                     cols: tile_cols.min(width - n1),
                                     packed: (m2, n1),
                                     depth,
+                                    first: k0 == 0,
                                     a: panels_a.as_ptr().add(m2 * depth),
                                     b: panels_b.as_ptr().add(n1 / tile_cols * panel),
                                 });
                             }
                         }
+                    }
+                    if k0 + depth == terms {
+                        tiles.finished(m0 + rows.start..m0 + rows.end, n0..n0 + width);
                     }
                 }
             }

@@ -167,7 +167,10 @@ fn power_of_two(exponent: i32) -> u32 {
 /// The binary32 bits of all 256 bytes, read as codes of a format of at most 8 bits (unused high
 /// bits of a byte are ignored).
 pub fn table(format: &Format) -> [u32; 256] {
-    std::array::from_fn(|code| decode(format, code as u32))
+    match Layout::of(format) {
+        Some(layout) => std::array::from_fn(|code| layout.decode(code as u32 & format.code_mask())),
+        None => std::array::from_fn(|code| decode(format, code as u32)),
+    }
 }
 
 /// A decoder of 8-bit codes made ready for one format.

@@ -1,6 +1,8 @@
 //! The engine: a job cut into slabs for threads, blocks for the caches, tiles for the registers.
 
-use ndarray::{Array2, s};
+use std::ops::Range;
+
+use ndarray::{Array2, ArrayView2, s};
 use quaver_contract::{ContractError, Engine, EngineError, Job, JobResult, Rounding};
 use rayon::prelude::*;
 
@@ -10,7 +12,7 @@ use crate::float_environment::FloatEnvironment;
 use crate::huge_pages;
 use crate::kernel::Element;
 use crate::scaled::Factors;
-use crate::sums::Sums;
+use crate::sums::{Place, Sums};
 
 /// The fast engine. Threads, instruction set and block sizes change no bit.
 pub struct Fast {
@@ -54,80 +56,115 @@ impl Fast {
                 "a deterministic rounding: a job carries no random bits",
             ));
         }
-        let epilogue = Epilogue::new(self.isa, job)?;
-        let (m, n) = (job.m(), job.n());
+        // With both operands stored by columns, D^T = B^T A^T has both by rows, as kernels want them;
+        // products commute, and every sum keeps its order of terms.
+        let turned = turns(job);
+        let epilogue = Epilogue::new(self.isa, job, turned)?;
+        let values = match turned {
+            false => self.product(job, &epilogue, threads),
+            true => {
+                let job = Job {
+                    a: job.b.reversed_axes(),
+                    b: job.a.reversed_axes(),
+                    format_a: job.format_b,
+                    format_b: job.format_a,
+                    init: job.init.map(ArrayView2::reversed_axes),
+                    ..*job
+                };
+                self.product(&job, &epilogue, threads).reversed_axes()
+            }
+        };
+        Ok(values)
+    }
+
+    /// The product of a legal job and its epilogue, in C order.
+    fn product(&self, job: &Job<'_>, epilogue: &Epilogue, threads: usize) -> Array2<u32> {
+        let (m, n) = (job.a.nrows(), job.b.ncols());
         if m == 0 || n == 0 {
-            return Ok(Array2::zeros((m, n)));
+            return Array2::zeros((m, n));
         }
-        // Every slab writes its initial values itself: the first touch of memory's pages is then a
-        // write, and shared out to the threads.
+        // Every slab writes its sums itself: the first touch of memory's pages is then a write, and
+        // shared out to the threads.
         let mut values = Array2::<u32>::uninit((m, n));
         if let Some(memory) = values.as_slice_mut() {
             huge_pages::ask(memory);
         }
-        let (tile_rows, tile_cols) = <f32 as Element>::tile(self.isa);
-        // Slabs of whole tiles: rows where there are enough of them, columns otherwise.
-        let by_rows = m.div_ceil(tile_rows) >= 2 * threads || threads == 1;
         let output = Output {
             values: values.as_mut_ptr().cast::<u32>(),
         };
-        let (extent, tile) = if by_rows {
-            (m, tile_rows)
-        } else {
-            (n, tile_cols)
-        };
-        let slab = extent.div_ceil(tile).div_ceil(threads) * tile;
+        let slabs = self.slabs((m, n), threads);
         let sums = Sums::new(self.isa, job.format_a, job.format_b);
-        let run = |first: usize| {
-            let last = extent.min(first + slab);
-            let (rows, cols) = if by_rows {
-                (first..last, 0..n)
-            } else {
-                (0..m, first..last)
-            };
+        let run = |(rows, cols): (Range<usize>, Range<usize>)| {
             let _environment = FloatEnvironment::enter();
             let (a, b) = (
                 job.a.slice(s![rows.clone(), ..]),
                 job.b.slice(s![.., cols.clone()]),
             );
+            let start = output.start(rows.start * n + cols.start);
+            let finish = |of_rows: Range<usize>, of_cols: Range<usize>| {
+                for row in of_rows {
+                    // SAFETY: of this slab, and written by whoever has finished them.
+                    let values = unsafe {
+                        let first = start.add(row * n + of_cols.start);
+                        std::slice::from_raw_parts_mut(first, of_cols.len())
+                    };
+                    epilogue.apply((rows.start + row, cols.start + of_cols.start), values);
+                }
+            };
+            let init = job.init;
+            let place = Place {
+                init: init.map(|init| init.slice_move(s![rows.clone(), cols.clone()])),
+                sums: start.cast::<f32>(),
+                stride: n,
+                finish: &finish,
+            };
             // SAFETY: slabs do not overlap and lie inside `values`, which lives until all are done.
             unsafe {
-                let start = output.start(rows.start * n + cols.start);
-                for (row, m) in rows.clone().enumerate() {
-                    let values = start.add(row * n);
-                    match job.init {
-                        None => values.write_bytes(0, cols.len()),
-                        Some(init) => {
-                            for (col, &init) in init.slice(s![m, cols.clone()]).iter().enumerate() {
-                                values.add(col).write(init);
-                            }
-                        }
-                    }
-                }
-                let start_sums = start.cast::<f32>();
                 match job.blocks {
-                    None => sums.run(&job.accumulator, a, b, start_sums, n),
+                    None => sums.run(&job.accumulator, a, b, &place),
                     Some(blocks) => {
                         let factors = Factors::new(blocks, (rows.start, cols.start));
-                        sums.scaled(&factors, &job.accumulator, a, b, start_sums, n);
+                        sums.scaled(&factors, &job.accumulator, a, b, &place);
                     }
-                }
-                for row in 0..rows.len() {
-                    let values = std::slice::from_raw_parts_mut(start.add(row * n), cols.len());
-                    epilogue.apply(cols.start, values);
                 }
             }
         };
-        let firsts: Vec<usize> = (0..extent).step_by(slab).collect();
-        if firsts.len() == 1 {
-            run(0);
+        if slabs.len() == 1 {
+            slabs.into_iter().for_each(run);
         } else {
-            self.threads
-                .install(|| firsts.into_par_iter().for_each(run));
+            self.threads.install(|| slabs.into_par_iter().for_each(run));
         }
         // SAFETY: the slabs cover all rows and columns.
-        Ok(unsafe { values.assume_init() })
+        unsafe { values.assume_init() }
     }
+
+    /// The result cut for so many threads: by rows where there are enough of them, by columns
+    /// otherwise. A tile of few rows takes as much less time, one of few columns does not.
+    fn slabs(&self, (m, n): (usize, usize), threads: usize) -> Vec<(Range<usize>, Range<usize>)> {
+        let (tile_rows, tile_cols) = <f32 as Element>::tile(self.isa);
+        let cut = |extent: usize, slab: usize| {
+            let firsts = (0..extent).step_by(slab);
+            firsts.map(move |first| first..extent.min(first + slab))
+        };
+        if threads == 1 {
+            vec![(0..m, 0..n)]
+        } else if m >= tile_rows * threads {
+            cut(m, m.div_ceil(threads))
+                .map(|rows| (rows, 0..n))
+                .collect()
+        } else {
+            let slab = n.div_ceil(tile_cols).div_ceil(threads) * tile_cols;
+            cut(n, slab).map(|cols| (0..m, cols)).collect()
+        }
+    }
+}
+
+/// Whether the transposed product is the better one; with few rows it is not.
+fn turns(job: &Job<'_>) -> bool {
+    /// Fewest rows of the product.
+    const ROWS: usize = 16;
+    let by_columns = |codes: ArrayView2<'_, u8>| codes.strides()[0] == 1 && codes.strides()[1] != 1;
+    job.blocks.is_none() && job.m() >= ROWS && by_columns(job.a) && by_columns(job.b)
 }
 
 /// The result's memory, shared by slabs that do not overlap.
@@ -156,9 +193,10 @@ impl Engine for Fast {
         })
     }
 
-    /// Many jobs are shared out whole: a thread each.
+    /// Many jobs are shared out whole: a thread each. One thread is the caller's.
     fn run_all(&mut self, jobs: &[Job<'_>]) -> Result<Vec<JobResult>, EngineError> {
-        if jobs.len() < self.threads.current_num_threads() {
+        let threads = self.threads.current_num_threads();
+        if threads == 1 || jobs.len() < threads {
             return jobs.iter().map(|job| self.run(job)).collect();
         }
         let run = |job| {

@@ -10,8 +10,7 @@ use crate::isa::for_each_isa;
 pub(crate) struct Epilogue {
     isa: Isa,
     scale: Factor,
-    /// A number a column.
-    bias: Option<Vec<f32>>,
+    bias: Factor,
     relu: bool,
     encoder: Encoder,
     /// The output is binary32 and its policies change nothing.
@@ -22,28 +21,63 @@ pub(crate) struct Epilogue {
     nan: u32,
 }
 
-/// What sums are multiplied by.
+/// What sums are multiplied by, or is added to them.
 enum Factor {
-    One,
-    Tensor(f32),
+    None,
+    One(f32),
+    Rows(Vec<f32>),
     Columns(Vec<f32>),
 }
 
-fn numbers(bits: ndarray::ArrayView1<'_, u32>) -> Vec<f32> {
-    bits.iter().copied().map(f32::from_bits).collect()
+impl Factor {
+    /// A number for each column of D, or of each row of D^T.
+    fn each(bits: ndarray::ArrayView1<'_, u32>, turned: bool) -> Self {
+        let numbers = bits.iter().copied().map(f32::from_bits).collect();
+        match turned {
+            true => Self::Rows(numbers),
+            false => Self::Columns(numbers),
+        }
+    }
+
+    /// Applies it to values from a row and a column on.
+    fn apply(
+        &self,
+        (row, col): (usize, usize),
+        values: &mut [u32],
+        one: impl Fn(&mut [u32], f32),
+        each: impl Fn(&mut [u32], &[f32]),
+    ) {
+        match self {
+            Self::None => {}
+            &Self::One(number) => one(values, number),
+            Self::Rows(numbers) => one(values, numbers[row]),
+            Self::Columns(numbers) => {
+                let numbers = &numbers[col..][..values.len()];
+                each(values, numbers);
+            }
+        }
+    }
 }
 
 impl Epilogue {
-    pub(crate) fn new(isa: Isa, job: &Job<'_>) -> Result<Self, quaver_contract::ContractError> {
+    /// Of a job's result, or of its transpose.
+    pub(crate) fn new(
+        isa: Isa,
+        job: &Job<'_>,
+        turned: bool,
+    ) -> Result<Self, quaver_contract::ContractError> {
         Ok(Self {
             isa,
             nan: job.accumulator.nan(),
             scale: match job.scale {
-                Scale::None => Factor::One,
-                Scale::Tensor(scale) => Factor::Tensor(f32::from_bits(scale)),
-                Scale::PerColumn(scales) => Factor::Columns(numbers(scales)),
+                Scale::None => Factor::None,
+                Scale::Tensor(scale) => Factor::One(f32::from_bits(scale)),
+                Scale::PerColumn(scales) => Factor::each(scales, turned),
             },
-            bias: job.bias.map(numbers),
+            bias: match job.bias {
+                None => Factor::None,
+                Some(bias) => Factor::each(bias, turned),
+            },
             relu: job.relu,
             encoder: Encoder::new(&job.output)?,
             binary32: job.output.format == quaver_contract::formats::FP32,
@@ -52,20 +86,22 @@ impl Epilogue {
         })
     }
 
-    /// Turns binary32 sums of the columns from `first_col` on into output codes, in place.
-    /// Runs under [`crate::float_environment::FloatEnvironment`].
-    pub(crate) fn apply(&self, first_col: usize, values: &mut [u32]) {
-        let columns = first_col..first_col + values.len();
-        match &self.scale {
-            Factor::One => {}
-            &Factor::Tensor(scale) => multiplied(self.isa, values, scale),
-            Factor::Columns(scales) => {
-                multiplied_each(self.isa, values, &scales[columns.clone()]);
-            }
-        }
-        if let Some(bias) = &self.bias {
-            added_each(self.isa, values, &bias[columns]);
-        }
+    /// Turns binary32 sums of a row into output codes, in place; `place` is the first one's row and
+    /// column. Runs under [`crate::float_environment::FloatEnvironment`].
+    pub(crate) fn apply(&self, place: (usize, usize), values: &mut [u32]) {
+        let isa = self.isa;
+        self.scale.apply(
+            place,
+            values,
+            |values, scale| multiplied(isa, values, scale),
+            |values, scales| multiplied_each(isa, values, scales),
+        );
+        self.bias.apply(
+            place,
+            values,
+            |values, bias| added(isa, values, bias),
+            |values, bias| added_each(isa, values, bias),
+        );
         canonical(self.isa, values, self.nan, self.relu);
         if self.identity {
             return;
@@ -96,6 +132,13 @@ fn multiply_each(values: &mut [u32], scales: &[f32]) {
 }
 
 #[inline(always)]
+fn add(values: &mut [u32], bias: f32) {
+    for value in values {
+        *value = (f32::from_bits(*value) + bias).to_bits();
+    }
+}
+
+#[inline(always)]
 fn add_each(values: &mut [u32], bias: &[f32]) {
     for (value, bias) in values.iter_mut().zip(bias) {
         *value = (f32::from_bits(*value) + bias).to_bits();
@@ -118,6 +161,9 @@ for_each_isa! {
 }
 for_each_isa! {
     fn multiplied_each(values: &mut [u32], scales: &[f32]) = multiply_each
+}
+for_each_isa! {
+    fn added(values: &mut [u32], bias: f32) = add
 }
 for_each_isa! {
     fn added_each(values: &mut [u32], bias: &[f32]) = add_each

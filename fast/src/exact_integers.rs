@@ -112,7 +112,7 @@ impl Kernel {
         let plane_b = panels * COLS * pairs;
         let mut tile = [[0i32; ROWS * COLS]; PLANES];
         let mut packed_a = vec![0i32; PLANES * plane_a];
-        let mut packed_b = Aligned::<i32>::zeros(PLANES * plane_b);
+        let mut packed_b = Aligned::<i32>::any(PLANES * plane_b);
         for k0 in (0..terms).step_by(self.terms) {
             let depth = self.terms.min(terms - k0);
             let pairs = depth.div_ceil(2);

@@ -15,12 +15,17 @@ const BLOCK_N: usize = 2048;
 /// Rows of B that are asked of memory ahead of their use.
 const AHEAD: usize = 2 * TERMS;
 
-/// `sums += a * b`, as [`crate::blocked::multiply_add`]. `false` for what this cannot do, and
+/// `sums += a * b`, as [`crate::blocked::multiply_add`]; `fresh` sums start at +0. `false` for what this cannot do, and
 /// nothing was done.
 ///
 /// # Safety
 /// As there; the machine has AVX-512.
-pub(crate) unsafe fn multiply_add(operands: &Operands<'_>, sums: *mut f32, stride: usize) -> bool {
+pub(crate) unsafe fn multiply_add(
+    operands: &Operands<'_>,
+    sums: *mut f32,
+    stride: usize,
+    fresh: bool,
+) -> bool {
     let Some(tables) = operands.decoder_b.tables() else {
         return false;
     };
@@ -47,6 +52,7 @@ pub(crate) unsafe fn multiply_add(operands: &Operands<'_>, sums: *mut f32, strid
         terms,
         sums,
         stride,
+        fresh,
     };
     for first in (0..cols).step_by(BLOCK_N) {
         let last = cols.min(first + BLOCK_N);
@@ -69,6 +75,7 @@ struct Product<'a> {
     terms: usize,
     sums: *mut f32,
     stride: usize,
+    fresh: bool,
 }
 
 impl Product<'_> {
@@ -110,7 +117,8 @@ impl Product<'_> {
             // SAFETY: masked columns are not touched, the rest is inside the product; memory that
             // is only asked for may be anywhere.
             unsafe {
-                for (row, sums) in sums.iter_mut().enumerate() {
+                let known = if self.fresh && k == 0 { 0 } else { COUNT };
+                for (row, sums) in sums.iter_mut().enumerate().take(known) {
                     let from = self.sums.add(row * self.stride + n);
                     for (i, sum) in sums.iter_mut().enumerate() {
                         *sum = _mm512_maskz_loadu_ps(masks[i], from.wrapping_add(16 * i));

@@ -31,6 +31,8 @@ mod huge_pages;
 mod isa;
 mod kernel;
 mod pack;
+#[cfg(target_arch = "x86_64")]
+mod pack_vbmi;
 mod scaled;
 mod sums;
 mod tree;

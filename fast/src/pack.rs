@@ -4,6 +4,8 @@ use ndarray::ArrayView2;
 
 use crate::Isa;
 use crate::decode::Decoder;
+#[cfg(target_arch = "x86_64")]
+use crate::pack_vbmi;
 
 /// Terms of a row that are decoded at a time.
 const RUN: usize = 256;
@@ -18,6 +20,17 @@ pub(crate) fn pack_a(
     out: &mut [f32],
 ) {
     let (rows, k) = block.dim();
+    #[cfg(target_arch = "x86_64")]
+    if isa == Isa::Avx512 && tile <= pack_vbmi::LINES {
+        let panel = |first: usize| {
+            let height = tile.min(rows - first);
+            (first, height, first * k, height)
+        };
+        let panels = (0..rows).step_by(tile).map(panel);
+        if in_registers(decoder, block, panels, out) {
+            return;
+        }
+    }
     let mut decoded = [0.0; RUN];
     for first in (0..rows).step_by(tile) {
         let height = tile.min(rows - first);
@@ -41,6 +54,56 @@ pub(crate) fn pack_a(
     }
 }
 
+/// Packs parts of lines: the first line and how many of them are there, where the values of a part's first
+/// term begin, and how far those of two terms are apart. `false` where the machine or the strides do not allow
+/// it, and nothing was done.
+#[cfg(target_arch = "x86_64")]
+fn in_registers(
+    decoder: &Decoder,
+    lines: ArrayView2<'_, u8>,
+    parts: impl Iterator<Item = (usize, usize, usize, usize)>,
+    out: &mut [f32],
+) -> bool {
+    let Some(tables) = decoder.tables() else {
+        return false;
+    };
+    let terms = lines.ncols();
+    let (along, across) = (lines.strides()[1] == 1, lines.strides()[0] == 1);
+    if terms == 0 || !(along || across) {
+        return false;
+    }
+    for (first, count, at, stride) in parts {
+        // A panel of few lines has no room for more, one of many has whole parts.
+        let written = pack_vbmi::LINES.min(stride);
+        assert!(
+            out.len() >= at + (terms - 1) * stride + written,
+            "room for the panel"
+        );
+        let lines_of_part = pack_vbmi::Lines {
+            codes: lines
+                .as_ptr()
+                .wrapping_offset(first as isize * lines.strides()[0]),
+            count,
+            stride: lines.strides()[usize::from(!along)],
+            terms,
+        };
+        let panel = pack_vbmi::Panel {
+            values: out[at..].as_mut_ptr(),
+            stride,
+            written: u16::MAX >> (pack_vbmi::LINES - written),
+        };
+        // SAFETY: the lines are in the view, and the assertion saw room for their values; whoever has tables
+        // has seen the instructions.
+        unsafe {
+            match along {
+                true => pack_vbmi::along(tables, lines_of_part, panel),
+                false => pack_vbmi::across(tables, lines_of_part, panel),
+            }
+        }
+    }
+    true
+}
+
 /// Values from one panel of B to the next: one cache line more than its size, so that a row of the
 /// block does not fall on one set of the cache.
 pub(crate) const fn panel_stride(tile: usize, k: usize) -> usize {
@@ -57,6 +120,19 @@ pub(crate) fn pack_b(
     out: &mut [f32],
 ) {
     if block.ncols() > 1 && block.strides()[1] != 1 {
+        #[cfg(target_arch = "x86_64")]
+        if isa == Isa::Avx512 && tile.is_multiple_of(pack_vbmi::LINES) {
+            let (k, cols) = block.dim();
+            let part = |first: usize| {
+                let at = first / tile * panel_stride(tile, k) + first % tile;
+                let there = pack_vbmi::LINES.min(cols.saturating_sub(first));
+                (first, there, at, tile)
+            };
+            let parts = (0..cols.next_multiple_of(tile)).step_by(pack_vbmi::LINES);
+            if in_registers(decoder, block.reversed_axes(), parts.map(part), out) {
+                return;
+            }
+        }
         return pack_strided(decoder, block, tile, out);
     }
     match tile {

@@ -327,7 +327,6 @@ impl Tiles<f32> for ScaledTiles<'_, '_> {
         for (block, k) in (0..tile.depth).step_by(length).enumerate() {
             let (a, bounds_a) = self.a.panel(block, tile.packed.0);
             let (b, bounds_b) = self.b.panel(block, tile.packed.1);
-            values.fill(0.0);
             // SAFETY: the panels hold the block's terms, and `values` a tile; the tile lies inside
             // the sums, which is the promise of `multiply_add`'s caller.
             let sums = unsafe {
@@ -340,6 +339,7 @@ impl Tiles<f32> for ScaledTiles<'_, '_> {
                     tile.b.add(k * tile_cols),
                     values.as_mut_ptr(),
                     tile_cols,
+                    true,
                 );
                 let (row, col) = tile.place;
                 Rows::new(self.sums.add(row * self.stride + col), self.stride)

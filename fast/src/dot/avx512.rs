@@ -116,7 +116,7 @@ pub(super) unsafe fn run(dot: &Dot, slab: &Slab<'_>, sums: *mut f32, stride: usi
     let decoder_b = Decoder::from_values(slab.table_b.map(|operand| operand.value as f32));
     let exponents_b = slab.table_b.map(|operand| narrow(operand.exponent));
     let mut b = PackedB {
-        values: Aligned::zeros(COLS * dot.lanes),
+        values: Aligned::any(COLS * dot.lanes),
         exponents: vec![[0; COLS]; dot.lanes],
     };
     for m0 in (0..rows).step_by(BLOCK_ROWS) {

@@ -16,12 +16,14 @@ macro_rules! tile {
             c: *mut $float,
             stride: usize,
             cols: usize,
+            fresh: bool,
         ) {
             let (low, high) = ($mask(cols as i32), $mask(cols as i32 - $lanes));
             let mut sums = [[$zero(); 2]; ROWS];
             // SAFETY: masked lanes are not touched; the rest is inside the tile and the panels.
             unsafe {
-                for (row, sum) in sums.iter_mut().enumerate() {
+                let read = if fresh { 0 } else { ROWS };
+                for (row, sum) in sums.iter_mut().enumerate().take(read) {
                     let c = c.add(row * stride);
                     sum[0] = $masked_load(c, low);
                     sum[1] = $masked_load(c.wrapping_add($lanes), high);

@@ -6,49 +6,83 @@ use std::arch::x86_64::*;
 /// Defines the tile of one element type; see [`super::Element::run`]. `ROWS` is at most 14, `cols`
 /// at most twice the lanes.
 macro_rules! tile {
-    ($name:ident, $float:ty, $lanes:literal, $mask:ty, $zero:ident, $load:ident, $masked_load:ident, $broadcast:ident, $multiply_add:ident, $masked_store:ident) => {
+    ($name:ident, $registers:ident, $float:ty, $lanes:literal, $mask:ty, $zero:ident, $load:ident, $masked_load:ident, $broadcast:ident, $multiply_add:ident, $masked_store:ident) => {
         /// # Safety
         /// As [`super::Element::run`].
         #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
         pub(super) unsafe fn $name<const ROWS: usize>(
             k: usize,
+            a: *const $float,
+            b: *const $float,
+            c: *mut $float,
+            stride: usize,
+            cols: usize,
+            fresh: bool,
+        ) {
+            let mask = u32::MAX >> (32 - cols);
+            let masks = [mask as $mask, (mask >> $lanes) as $mask];
+            // SAFETY: the caller's promise.
+            unsafe {
+                if cols > $lanes {
+                    $registers::<ROWS, 2>(k, a, b, c, stride, masks, fresh);
+                } else {
+                    $registers::<ROWS, 1>(k, a, b, c, stride, [masks[0]], fresh);
+                }
+            }
+        }
+
+        /// The tile's columns that lie in the first `COUNT` registers of two.
+        ///
+        /// # Safety
+        /// As [`super::Element::run`].
+        #[inline]
+        #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
+        unsafe fn $registers<const ROWS: usize, const COUNT: usize>(
+            k: usize,
             mut a: *const $float,
             mut b: *const $float,
             c: *mut $float,
             stride: usize,
-            cols: usize,
+            masks: [$mask; COUNT],
+            fresh: bool,
         ) {
-            let mask = u32::MAX >> (32 - cols);
-            let (low, high) = (mask as $mask, (mask >> $lanes) as $mask);
-            let mut sums = [[$zero(); 2]; ROWS];
+            let mut sums = [[$zero(); COUNT]; ROWS];
             // SAFETY: masked lanes are not touched; the rest is inside the tile and the panels.
             unsafe {
-                for (row, sum) in sums.iter_mut().enumerate() {
-                    let c = c.add(row * stride);
-                    sum[0] = $masked_load(low, c);
-                    sum[1] = $masked_load(high, c.wrapping_add($lanes));
+                if !fresh {
+                    for (row, sum) in sums.iter_mut().enumerate() {
+                        let c = c.add(row * stride);
+                        for i in 0..COUNT {
+                            sum[i] = $masked_load(masks[i], c.wrapping_add(i * $lanes));
+                        }
+                    }
                 }
                 // The tile below is due next.
                 for row in ROWS..2 * ROWS {
                     let c = c.wrapping_add(row * stride);
-                    _mm_prefetch::<_MM_HINT_T0>(c.cast());
-                    _mm_prefetch::<_MM_HINT_T0>(c.wrapping_add($lanes).cast());
+                    for i in 0..COUNT {
+                        _mm_prefetch::<_MM_HINT_T0>(c.wrapping_add(i * $lanes).cast());
+                    }
                 }
                 for _ in 0..k {
-                    let b0 = $load(b);
-                    let b1 = $load(b.add($lanes));
+                    let mut columns = [$zero(); COUNT];
+                    for (i, values) in columns.iter_mut().enumerate() {
+                        *values = $load(b.add(i * $lanes));
+                    }
                     for (row, sum) in sums.iter_mut().enumerate() {
                         let a = $broadcast(*a.add(row));
-                        sum[0] = $multiply_add(a, b0, sum[0]);
-                        sum[1] = $multiply_add(a, b1, sum[1]);
+                        for (sum, values) in sum.iter_mut().zip(columns) {
+                            *sum = $multiply_add(a, values, *sum);
+                        }
                     }
                     a = a.add(ROWS);
                     b = b.add(2 * $lanes);
                 }
                 for (row, sum) in sums.iter().enumerate() {
                     let c = c.add(row * stride);
-                    $masked_store(c, low, sum[0]);
-                    $masked_store(c.wrapping_add($lanes), high, sum[1]);
+                    for i in 0..COUNT {
+                        $masked_store(c.wrapping_add(i * $lanes), masks[i], sum[i]);
+                    }
                 }
             }
         }
@@ -57,6 +91,7 @@ macro_rules! tile {
 
 tile!(
     tile_f32,
+    registers_f32,
     f32,
     16,
     u16,
@@ -69,6 +104,7 @@ tile!(
 );
 tile!(
     tile_toward_zero,
+    registers_toward_zero,
     f32,
     16,
     u16,
@@ -81,6 +117,7 @@ tile!(
 );
 tile!(
     tile_f64,
+    registers_f64,
     f64,
     8,
     u8,

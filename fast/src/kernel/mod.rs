@@ -31,7 +31,8 @@ pub(crate) trait Element: Plain {
     /// Packed binary32 values as this type; `wide` is where they go when that is another one.
     fn panels<'a>(isa: Isa, packed: &'a [f32], wide: &'a mut Aligned<Self>) -> &'a [Self];
 
-    /// Adds `k` products to a tile: `c[row][col] += a[k][row] * b[k][col]`, k ascending.
+    /// Adds `k` products to a tile: `c[row][col] += a[k][row] * b[k][col]`, k ascending. A tile
+    /// that is `fresh` starts at +0, and what `c` was is not read.
     ///
     /// `a` is packed `k x rows`, `b` is packed `k x COLS`; `c` has `rows` rows of `cols` values
     /// that are `stride` apart, with `rows` and `cols` at most the tile's shape.
@@ -52,6 +53,7 @@ pub(crate) trait Element: Plain {
         b: *const Self,
         c: *mut Self,
         stride: usize,
+        fresh: bool,
     );
 }
 
@@ -115,7 +117,7 @@ macro_rules! element {
     ($float:ty, $tile:ident, $avx2_cols:literal, $avx512_cols:literal, $wide:expr, $panels:path) => {
         impl Element for $float {
             fn wide(len: usize) -> Aligned<Self> {
-                Aligned::zeros($wide(len))
+                Aligned::any($wide(len))
             }
 
             fn panels<'a>(
@@ -143,6 +145,7 @@ macro_rules! element {
                 b: *const Self,
                 c: *mut Self,
                 stride: usize,
+                fresh: bool,
             ) {
                 match isa {
                     #[cfg(target_arch = "x86_64")]
@@ -151,13 +154,13 @@ macro_rules! element {
                         [1 2 3 4 5 6 7 8 9 10 11 12 13 14],
                         avx512,
                         $tile,
-                        (k, a, b, c, stride, cols)
+                        (k, a, b, c, stride, cols, fresh)
                     ),
                     #[cfg(target_arch = "x86_64")]
                     Isa::Avx2 => {
-                        with_rows!(rows, [1 2 3 4 5 6], avx2, $tile, (k, a, b, c, stride, cols))
+                        with_rows!(rows, [1 2 3 4 5 6], avx2, $tile, (k, a, b, c, stride, cols, fresh))
                     }
-                    _ => with_rows!(rows, [1 2 3 4], portable, $tile, (k, a, b, c, stride, cols)),
+                    _ => with_rows!(rows, [1 2 3 4], portable, $tile, (k, a, b, c, stride, cols, fresh)),
                 }
             }
         }

@@ -17,6 +17,7 @@ unsafe fn tile<const ROWS: usize, T>(
     c: *mut T,
     stride: usize,
     cols: usize,
+    fresh: bool,
 ) where
     T: Copy + Default + AddAssign + Mul<Output = T>,
 {
@@ -28,7 +29,11 @@ unsafe fn tile<const ROWS: usize, T>(
         )
     };
     let mut sums = [[T::default(); COLS]; ROWS];
-    for (row, sum) in sums.iter_mut().enumerate() {
+    for (row, sum) in sums
+        .iter_mut()
+        .enumerate()
+        .take(if fresh { 0 } else { ROWS })
+    {
         for (col, sum) in sum.iter_mut().enumerate().take(cols) {
             // SAFETY: inside the caller's tile.
             *sum = unsafe { *c.add(row * stride + col) };
@@ -63,9 +68,10 @@ macro_rules! tile {
             c: *mut $float,
             stride: usize,
             cols: usize,
+            fresh: bool,
         ) {
             // SAFETY: the caller's promise.
-            unsafe { tile::<ROWS, $float>(k, a, b, c, stride, cols) }
+            unsafe { tile::<ROWS, $float>(k, a, b, c, stride, cols, fresh) }
         }
     };
 }

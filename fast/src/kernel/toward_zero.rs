@@ -52,7 +52,7 @@ impl Element for TowardZero {
     }
 
     fn wide(_: usize) -> Aligned<Self> {
-        Aligned::zeros(0)
+        Aligned::any(0)
     }
 
     fn panels<'a>(_: Isa, packed: &'a [f32], _: &'a mut Aligned<Self>) -> &'a [Self] {
@@ -69,6 +69,7 @@ impl Element for TowardZero {
         b: *const Self,
         c: *mut Self,
         stride: usize,
+        fresh: bool,
     ) {
         match isa {
             #[cfg(target_arch = "x86_64")]
@@ -77,14 +78,14 @@ impl Element for TowardZero {
                 [1 2 3 4 5 6 7 8 9 10 11 12 13 14],
                 avx512,
                 tile_toward_zero,
-                (k, a.cast(), b.cast(), c.cast(), stride, cols)
+                (k, a.cast(), b.cast(), c.cast(), stride, cols, fresh)
             ),
             #[cfg(target_arch = "x86_64")]
             Isa::Avx2 => {
-                with_rows!(rows, [1 2 3 4], vectorised, tile, (k, a, b, c, stride, cols));
+                with_rows!(rows, [1 2 3 4], vectorised, tile, (k, a, b, c, stride, cols, fresh));
             }
             _ => {
-                with_rows!(rows, [1 2 3 4], portable, tile_toward_zero, (k, a, b, c, stride, cols))
+                with_rows!(rows, [1 2 3 4], portable, tile_toward_zero, (k, a, b, c, stride, cols, fresh))
             }
         }
     }
@@ -108,9 +109,10 @@ mod vectorised {
         c: *mut TowardZero,
         stride: usize,
         cols: usize,
+        fresh: bool,
     ) {
         // SAFETY: the caller's promise.
-        unsafe { portable::tile_toward_zero::<ROWS>(k, a, b, c, stride, cols) }
+        unsafe { portable::tile_toward_zero::<ROWS>(k, a, b, c, stride, cols, fresh) }
     }
 }
 

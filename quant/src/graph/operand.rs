@@ -7,7 +7,7 @@ use ndarray::{
 };
 
 use super::blocks;
-use super::scales::{Lines, scales, single};
+use super::scales::{Lines, is_by_columns, scales, single};
 use super::spread;
 use crate::Error;
 use crate::plan::Quantiser;
@@ -117,6 +117,14 @@ impl<'a> Operand<'a, Ix2> {
         either!(self, view => view.reversed_axes())
     }
 
+    /// Whether it is stored column by column, and not row by row.
+    pub(super) fn is_by_columns(&self) -> bool {
+        match self {
+            Self::Numbers(view) => is_by_columns(view),
+            Self::Codes(view, _) => is_by_columns(view),
+        }
+    }
+
     /// Some of the rows.
     pub(crate) fn some_rows(&self, range: std::ops::Range<usize>) -> Operand<'_, Ix2> {
         either!(self, view => view.slice(ndarray::s![range, ..]))
@@ -162,7 +170,7 @@ pub(crate) struct Operands<'a> {
     pub(crate) constant: bool,
 }
 
-/// Codes of a matrix in C order, and what each line of it was divided by: one scale, or one a line.
+/// Codes of a matrix, and what each line of it was divided by: one scale, or one a line.
 pub(super) struct Codes {
     pub(super) codes: Array2<u8>,
     pub(super) scales: Vec<f32>,
@@ -205,12 +213,15 @@ impl JobCodes<'_> {
         }
     }
 
-    /// With memory of their own.
-    pub(super) fn own(self) -> Codes {
+    /// With memory of their own: stored by rows, or as they are.
+    pub(super) fn own(self, by_rows: bool) -> Codes {
         match self {
             Self::Made(codes) => codes,
             other => Codes {
-                codes: other.view().as_standard_layout().into_owned(),
+                codes: match by_rows {
+                    true => other.view().as_standard_layout().into_owned(),
+                    false => other.view().to_owned(),
+                },
                 scales: other.scales().to_vec(),
                 blocks: other.blocks().cloned(),
             },
@@ -229,12 +240,25 @@ fn quantise(
     }
     let codec = Codec::with(&quantiser.conversion)?;
     let scales = scales(values, quantiser, lines, channel)?;
+    let codes = match is_by_columns(&values) {
+        true => encode(values.reversed_axes(), &codec, &scales, lines.turned()).reversed_axes(),
+        false => encode(values, &codec, &scales, lines),
+    };
+    Ok(Codes {
+        codes,
+        scales,
+        blocks: None,
+    })
+}
+
+/// Codes of numbers, stored by rows.
+fn encode(values: ArrayView2<'_, f32>, codec: &Codec, scales: &[f32], lines: Lines) -> Array2<u8> {
     let (rows, columns) = values.dim();
     let values = values.as_standard_layout();
     let numbers = values.as_slice().expect("standard layout");
     let mut codes = vec![0; numbers.len()];
     let length = columns.max(1);
-    match (scales.as_slice(), lines) {
+    match (scales, lines) {
         (&[scale], _) => spread::chunks(numbers, &mut codes, |numbers, codes| {
             codec.encode(numbers, scale, codes);
         }),
@@ -250,10 +274,5 @@ fn quantise(
             }
         }
     }
-    let codes = Array2::from_shape_vec((rows, columns), codes).expect("a code a number");
-    Ok(Codes {
-        codes,
-        scales,
-        blocks: None,
-    })
+    Array2::from_shape_vec((rows, columns), codes).expect("a code a number")
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
-use ndarray::{Array2, ArrayD, ArrayView1, ArrayView2};
+use ndarray::{Array2, ArrayD, ArrayView1, ArrayView2, ShapeBuilder};
 use quaver_contract::formats::FP32;
 use quaver_contract::{Accumulator, Conversion, Engine, Formats, Job, JobResult, Scale};
 use rayon::prelude::*;
@@ -15,7 +15,7 @@ use super::hook::{Hook, Product};
 use super::host;
 use super::operand::{Codes, JobCodes};
 pub(crate) use super::operand::{Operand, Operands, Whole};
-use super::scales::Lines;
+use super::scales::{Lines, is_by_columns};
 use super::spread;
 use crate::Error;
 use crate::onnx::Node;
@@ -155,7 +155,8 @@ impl<'p> Products<'p> {
                 let codes = operands
                     .b
                     .codes(quantisers[1], Lines::Columns, operands.channel)?;
-                entry.insert(codes.own());
+                // Engines take both operands by rows, or both by columns.
+                entry.insert(codes.own(!operands.a.is_by_columns()));
             }
         }
         let kept = &self.weights.codes;
@@ -243,21 +244,32 @@ impl<'a> Coded<'a> {
 
     /// The job's result as numbers; scales of rows and the bias behind them are applied here.
     fn numbers(&self, result: JobResult, bias: Option<ArrayView1<'_, f32>>) -> Array2<f32> {
-        let shape = result.values.raw_dim();
-        let bits = match result.values.is_standard_layout() {
+        let (rows, columns) = result.values.dim();
+        let by_columns = is_by_columns(&result.values.view());
+        let bits = match result.values.is_standard_layout() || by_columns {
             true => result.values.into_raw_vec_and_offset().0,
             false => result.values.iter().copied().collect(),
         };
         let mut numbers: Vec<f32> = bytemuck::cast_vec(bits);
-        if self.a.scales().len() > 1 {
-            spread::lines(&mut numbers, shape[1], |row, line| {
-                let scale = self.a.scales()[row];
-                line.iter_mut().for_each(|value| *value *= scale);
+        let scales = self.a.scales();
+        match scales.len() > 1 {
+            false => {}
+            true if by_columns => spread::lines(&mut numbers, rows, |column, line| {
+                line.iter_mut()
+                    .zip(scales)
+                    .for_each(|(x, scale)| *x *= scale);
+                if let Some(bias) = bias {
+                    line.iter_mut().for_each(|value| *value += bias[column]);
+                }
+            }),
+            true => spread::lines(&mut numbers, columns, |row, line| {
+                line.iter_mut().for_each(|value| *value *= scales[row]);
                 if let Some(bias) = bias {
                     line.iter_mut().zip(bias).for_each(|(x, bias)| *x += bias);
                 }
-            });
+            }),
         }
+        let shape = (rows, columns).set_f(by_columns);
         Array2::from_shape_vec(shape, numbers).expect("the elements of the result")
     }
 }

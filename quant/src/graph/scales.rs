@@ -16,6 +16,14 @@ pub(crate) enum Lines {
 }
 
 impl Lines {
+    /// Those of the transposed matrix.
+    pub(super) const fn turned(self) -> Self {
+        match self {
+            Self::Rows => Self::Columns,
+            Self::Columns => Self::Rows,
+        }
+    }
+
     pub(crate) const fn axis(self) -> Axis {
         match self {
             Self::Rows => Axis(0),
@@ -24,8 +32,16 @@ impl Lines {
     }
 }
 
+/// Whether a matrix is stored column by column, and not row by row.
+pub(super) fn is_by_columns<T>(values: &ArrayView2<'_, T>) -> bool {
+    !values.is_standard_layout() && values.t().is_standard_layout()
+}
+
 /// Dynamic scales: of the largest finite magnitude of each line.
 fn largest(values: ArrayView2<'_, f32>, lines: Lines, top: f32) -> Vec<f32> {
+    if is_by_columns(&values) {
+        return largest(values.reversed_axes(), lines.turned(), top);
+    }
     let values = values.as_standard_layout();
     let numbers = values.as_slice().expect("standard layout");
     let length = values.ncols().max(1);
@@ -95,9 +111,11 @@ pub(crate) fn scales(
     let scales = match &quantiser.scale {
         ScalePlan::Tensor(scale) => vec![*scale],
         ScalePlan::DynamicTensor => {
-            let values = values.as_standard_layout();
-            let numbers = values.as_slice().expect("standard layout");
-            vec![or_one(spread::largest(numbers) / top)]
+            let largest = match values.as_slice_memory_order() {
+                Some(numbers) => spread::largest(numbers),
+                None => spread::largest(&values.iter().copied().collect::<Vec<_>>()),
+            };
+            vec![or_one(largest / top)]
         }
         ScalePlan::DynamicLines => largest(values, lines, top),
         ScalePlan::DynamicPercentile {

@@ -43,6 +43,22 @@ impl<A: Copy, B: Copy, T, F: Fn(A, B) -> T> Loop for Combine<'_, A, B, T, F> {
     }
 }
 
+/// The loop of [`largest`].
+struct Largest<'s> {
+    values: &'s [f32],
+    largest: &'s mut i32,
+}
+
+impl Loop for Largest<'_> {
+    #[inline(always)]
+    fn run(self) {
+        *self.largest = self.values.iter().fold(0, |largest, value| {
+            let bits = (value.to_bits() & 0x7fff_ffff) as i32;
+            largest.max(if bits < 0x7f80_0000 { bits } else { 0 })
+        });
+    }
+}
+
 /// `function` of parts of both slices, which are of one length.
 pub(crate) fn chunks<A: Sync, B: Send>(
     from: &[A],
@@ -129,10 +145,12 @@ pub(crate) fn lines(values: &mut [f32], length: usize, line: impl Fn(usize, &mut
 pub(crate) fn largest(values: &[f32]) -> f32 {
     // Magnitudes have the order of their bits.
     let part = |values: &[f32]| {
-        values.iter().fold(0i32, |largest, value| {
-            let bits = (value.to_bits() & 0x7fff_ffff) as i32;
-            largest.max(if bits < 0x7f80_0000 { bits } else { 0 })
-        })
+        let mut largest = 0;
+        ISA.vectorise(Largest {
+            values,
+            largest: &mut largest,
+        });
+        largest
     };
     let bits = match values.len() < 2 * CHUNK {
         true => part(values),

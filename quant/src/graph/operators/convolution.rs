@@ -1,13 +1,13 @@
 //! Conv and ConvTranspose, as products of unrolled images (im2col) and filters.
 
-use ndarray::{Array2, ArrayD, ArrayView4, Ix4, IxDyn, s};
+use ndarray::{Array2, ArrayD, ArrayView2, ArrayView4, CowArray, Ix2, Ix4, IxDyn, s};
 use rayon::prelude::*;
 
 use super::super::context::Context;
 use super::super::outputs::finish;
 use super::super::products::{Operand, Operands};
 use super::super::scales::Lines;
-use super::pool::{Window, window};
+use super::pool::{Span, Window, window};
 use crate::{Error, Tensor};
 
 type Inputs<'a> = [Option<&'a Tensor>];
@@ -97,18 +97,22 @@ pub(super) fn conv(
     let weights = Operand::of(weights.view(), filter_codes.as_ref()).rows(filters, depth * r * q);
     let per_group = filters / groups;
     let places = rows * cols;
-    let mut result = products.buffers.take(batch * filters * places);
+    let whole = groups == 1 && batch == 1;
+    let mut result = match whole {
+        true => Vec::new(),
+        false => products.buffers.take(batch * filters * places),
+    };
     for group in 0..groups {
         let first = group * per_group;
         let depths = group * depth..(group + 1) * depth;
         let (numbers, codes);
         let a = match &pixels {
             None => {
-                numbers = unroll(&planes_of(images.view(), shape, depths), &window);
+                numbers = unroll(planes_of(images.view(), shape, depths), &window);
                 Operand::Numbers(numbers.view())
             }
             Some(whole) => {
-                codes = unroll(&planes_of(whole.codes.view(), shape, depths), &window);
+                codes = unroll(planes_of(whole.codes.view(), shape, depths), &window);
                 Operand::Codes(codes.view(), whole.scale)
             }
         };
@@ -121,12 +125,17 @@ pub(super) fn conv(
             constant: constant[1],
         };
         let product = context.products.product(context.node, operands)?;
-        // Rows are images, then places; columns are filters.
-        let numbers = product.as_slice().expect("products are in C order");
-        for image in 0..batch {
-            let from = &numbers[image * places * per_group..][..places * per_group];
-            let to = &mut result[(image * filters + first) * places..][..per_group * places];
-            turn(from, to, places);
+        let planes = turned(product);
+        if whole {
+            result = planes;
+            continue;
+        }
+        // A line for each filter: images, then places.
+        for (filter, line) in planes.chunks_exact((batch * places).max(1)).enumerate() {
+            for (image, places_of_image) in line.chunks_exact(places.max(1)).enumerate() {
+                let at = (image * filters + first + filter) * places;
+                result[at..][..places].copy_from_slice(places_of_image);
+            }
         }
     }
     let shape = IxDyn(&[batch, filters, rows, cols]);
@@ -154,14 +163,20 @@ fn rows_of_places<T: Copy>(images: ArrayView4<'_, T>) -> Array2<T> {
     Array2::from_shape_vec((batch * height * width, channels), numbers).expect("all elements")
 }
 
-/// Rows of places to planes of filters, which several threads share.
-fn turn(from: &[f32], to: &mut [f32], places: usize) {
+/// Rows of places as planes of filters: as an engine stored them, or made by several threads.
+fn turned(product: Array2<f32>) -> Vec<f32> {
     /// Planes that are written at a time: a cache line of each row that is read.
     const PLANES: usize = 16;
-    if from.is_empty() {
-        return;
+    let (places, filters) = product.dim();
+    let product = product.reversed_axes();
+    if product.is_standard_layout() || product.is_empty() {
+        return product.into_raw_vec_and_offset().0;
     }
-    let filters = from.len() / places;
+    let from = product.t();
+    let from = from
+        .as_slice()
+        .expect("products are in one order or the other");
+    let mut to = vec![0.0; from.len()];
     let blocks = to.par_chunks_mut(PLANES * places).enumerate();
     blocks.for_each(|(block, planes)| {
         for (place, row) in from.chunks_exact(filters).enumerate() {
@@ -171,6 +186,7 @@ fn turn(from: &[f32], to: &mut [f32], places: usize) {
             }
         }
     });
+    to
 }
 
 /// Without the axis that one axis of places got.
@@ -181,93 +197,56 @@ fn flatten(result: ArrayD<f32>, flat: bool) -> ArrayD<f32> {
     }
 }
 
-/// Where the pixels under a filter row are.
-enum Source {
-    /// Side by side, from there on.
-    Run(usize),
-    /// One by one; `None` outside.
-    Each(Vec<Option<usize>>),
-}
-
-/// Puts the pixels under one filter row into every place's terms, from `first` on. `Q` is the row's length,
-/// so that a run of pixels is one move; 0: any, without runs.
-fn fill<const Q: usize, T: Copy>(
-    line: &mut [T],
-    terms: usize,
-    first: usize,
-    pixels: &[T],
-    sources: &[Source],
-) {
-    for (place, source) in line.chunks_exact_mut(terms).zip(sources) {
-        let to = &mut place[first..];
-        match source {
-            Source::Run(at) => {
-                let from: &[T; Q] = pixels[*at..].first_chunk().expect("pixels of the run");
-                *to.first_chunk_mut().expect("terms of the run") = *from;
-            }
-            Source::Each(columns) => {
-                for (to, column) in to.iter_mut().zip(columns) {
-                    if let Some(x) = *column {
-                        *to = pixels[x];
+/// A row for each image and place: channels, then filter rows, then filter columns; outside, zeros,
+/// whose code is 0 in every format of operands. It is stored by columns, where pixels that lie side by side
+/// stay so; several threads make them.
+pub(crate) fn unroll<'a, T: Copy + Default + Send + Sync>(
+    images: ArrayView4<'a, T>,
+    window: &Window,
+) -> CowArray<'a, T, Ix2> {
+    let (batch, depth, height, width) = images.dim();
+    let [r, q] = window.kernel;
+    let [rows, cols] = window.places;
+    if batch == 1 && window.is_identity([height, width]) {
+        let planes = images.into_shape_with_order((depth, height * width));
+        let planes: ArrayView2<'a, T> = planes.expect("planes of one image");
+        return planes.reversed_axes().into();
+    }
+    let terms = depth * r * q;
+    let mut columns = Array2::from_elem((terms, batch * rows * cols), T::default());
+    let images = images.as_standard_layout();
+    let pixels = images.as_slice().expect("standard layout");
+    let spans = |axis: usize, size: usize| -> Vec<Span> {
+        let taps = 0..window.kernel[axis];
+        taps.map(|tap| window.span(axis, tap, size)).collect()
+    };
+    let (down, along) = (spans(0, height), spans(1, width));
+    let step = window.stride[1];
+    let values = columns.as_slice_mut().expect("C order");
+    let lines = values.par_chunks_exact_mut((batch * rows * cols).max(1));
+    lines.enumerate().for_each(|(term, line)| {
+        let (channel, i, j) = (term / (r * q), term / q % r, term % q);
+        let (down, along) = (&down[i], &along[j]);
+        let images = line.chunks_exact_mut((rows * cols).max(1)).enumerate();
+        for (image, places) in images {
+            let plane = &pixels[(image * depth + channel) * height * width..][..height * width];
+            let tops = places.chunks_exact_mut(cols).skip(down.places.start);
+            for (top, places) in tops.take(down.places.len()).enumerate() {
+                let y = down.first + top * window.stride[0];
+                let from = &plane[y * width + along.first.min(width)..(y + 1) * width];
+                let to = &mut places[along.places.clone()];
+                match step {
+                    1 => to.copy_from_slice(&from[..to.len()]),
+                    _ => {
+                        for (to, &pixel) in to.iter_mut().zip(from.iter().step_by(step)) {
+                            *to = pixel;
+                        }
                     }
                 }
             }
         }
-    }
-}
-
-/// A row for each image and place: channels, then filter rows, then filter columns; outside, zeros,
-/// whose code is 0 in every format of operands.
-/// Rows are independent, and made by several threads.
-pub(crate) fn unroll<T: Copy + Default + Send + Sync>(
-    images: &ArrayView4<'_, T>,
-    window: &Window,
-) -> Array2<T> {
-    let (batch, depth, height, width) = images.dim();
-    let [r, q] = window.kernel;
-    let [rows, cols] = window.places;
-    let terms = depth * r * q;
-    let mut a = Array2::from_elem((batch * rows * cols, terms), T::default());
-    let images = images.as_standard_layout();
-    let pixels = images.as_slice().expect("standard layout");
-    // Where each filter row comes from, for every place along the width.
-    let sources: Vec<Source> = (0..cols)
-        .map(|left| {
-            let columns = (0..q).map(|j| window.source(1, left, j, width));
-            let columns: Vec<Option<usize>> = columns.collect();
-            match columns.first() {
-                Some(&Some(first))
-                    if matches!(q, 1 | 3 | 7)
-                        && columns.iter().copied().eq((first..first + q).map(Some)) =>
-                {
-                    Source::Run(first)
-                }
-                _ => Source::Each(columns),
-            }
-        })
-        .collect();
-    let values = a.as_slice_mut().expect("C order");
-    let lines = values.par_chunks_exact_mut((cols * terms).max(1));
-    lines.enumerate().for_each(|(index, line)| {
-        let (image, top) = (index / rows, index % rows);
-        for channel in 0..depth {
-            let plane = &pixels[(image * depth + channel) * height * width..][..height * width];
-            for i in 0..r {
-                let Some(y) = window.source(0, top, i, height) else {
-                    continue;
-                };
-                let pixels = &plane[y * width..][..width];
-                let first = (channel * r + i) * q;
-                match q {
-                    1 => fill::<1, T>(line, terms, first, pixels, &sources),
-                    3 => fill::<3, T>(line, terms, first, pixels, &sources),
-                    7 => fill::<7, T>(line, terms, first, pixels, &sources),
-                    _ => fill::<0, T>(line, terms, first, pixels, &sources),
-                }
-            }
-        }
     });
-    a
+    columns.reversed_axes().into()
 }
 
 /// The product of places by channels with channels by filter places, added where filters overlap.

@@ -1,6 +1,8 @@
 //! Windows over images, and the pools.
 
-use ndarray::{ArrayD, Axis, IxDyn};
+use std::ops::Range;
+
+use ndarray::{ArrayD, IxDyn};
 use rayon::prelude::*;
 
 use super::super::context::{Attributes, Context, MOST_ELEMENTS};
@@ -12,7 +14,7 @@ type Inputs<'a> = [Option<&'a Tensor>];
 #[derive(Clone, Debug)]
 pub(crate) struct Window {
     pub(crate) kernel: [usize; 2],
-    stride: [usize; 2],
+    pub(crate) stride: [usize; 2],
     dilation: [usize; 2],
     /// Before each axis.
     pad: [usize; 2],
@@ -32,6 +34,29 @@ impl Window {
         let at =
             (place * self.stride[axis] + i * self.dilation[axis]).checked_sub(self.pad[axis])?;
         (at < length).then_some(at)
+    }
+
+    /// The places at which the window's own position `i` is inside.
+    pub(crate) fn span(&self, axis: usize, i: usize, length: usize) -> Span {
+        let source = |place: usize| self.source(axis, place, i, length);
+        let start = (0..self.places[axis]).find(|&place| source(place).is_some());
+        let Some((start, first)) = start.and_then(|place| Some((place, source(place)?))) else {
+            return Span {
+                places: 0..0,
+                first: 0,
+            };
+        };
+        let end = (start..self.places[axis]).rfind(|&place| source(place).is_some());
+        Span {
+            places: start..end.map_or(start, |place| place + 1),
+            first,
+        }
+    }
+
+    /// Whether every place has the element of its own.
+    pub(crate) fn is_identity(&self, size: [usize; 2]) -> bool {
+        let ones = [self.kernel, self.stride].concat();
+        ones.into_iter().all(|n| n == 1) && self.pad == [0; 2] && self.places == size
     }
 
     /// Places under the window, pads included, but not what a rounded-up window has behind them.
@@ -54,6 +79,14 @@ impl Window {
     ) -> Option<usize> {
         self.source(axis, place, i, length)
     }
+}
+
+/// Places at which a position under the window is inside, and the element that it has at the first of them; from
+/// place to place it moves by the window's stride.
+#[derive(Clone, Debug)]
+pub(crate) struct Span {
+    pub(crate) places: Range<usize>,
+    pub(crate) first: usize,
 }
 
 /// Reads a window's attributes. With `flat` there is one axis, the second; the first is 1 long.
@@ -243,11 +276,14 @@ pub(crate) fn pooled(context: Attributes<'_>, shape: &[usize]) -> Result<Pooled,
     })
 }
 
-/// What a pool makes of each window: the FP32 numbers inside it, and how many places it has with pads.
-fn pool(
+/// What a pool makes of each window: its FP32 numbers added up by `add`, row by row, from `start` on; then `end` of
+/// that, of how many there were, and of how many places the window has with pads.
+fn pool<T: Copy + Send + Sync>(
     context: &Context<'_, '_>,
     inputs: &Inputs<'_>,
-    reduce: impl Fn(&mut dyn Iterator<Item = f32>, usize) -> f32 + Sync,
+    start: T,
+    add: impl Fn(T, f32) -> T + Sync,
+    end: impl Fn(T, usize, usize) -> f32 + Sync,
 ) -> Result<Vec<Tensor>, Error> {
     let x = context.floats(inputs, 0)?;
     let Pooled {
@@ -255,29 +291,42 @@ fn pool(
         flat,
         shape: [batch, channels, height, width],
     } = pooled(context.attributes(), x.shape())?;
-    let kernel = window.kernel;
     let [rows, cols] = window.places;
     let images = x.as_standard_layout();
-    let images = images
-        .to_shape((batch * channels, height, width))
-        .expect("the same elements");
+    let images = images.as_slice().expect("standard layout");
+    let taps = 0..window.kernel[1];
+    let along: Vec<Span> = taps.map(|j| window.span(1, j, width)).collect();
+    let inside = |left: usize| {
+        along
+            .iter()
+            .filter(|span| span.places.contains(&left))
+            .count()
+    };
+    let inside: Vec<usize> = (0..cols).map(inside).collect();
     let mut result = vec![0.0; batch * channels * rows * cols];
-    let planes = result
-        .par_chunks_exact_mut((rows * cols).max(1))
-        .enumerate();
-    planes.for_each(|(index, results)| {
-        let plane = images.index_axis(Axis(0), index);
-        let mut results = results.iter_mut();
-        for top in 0..rows {
-            for left in 0..cols {
-                let ys = || (0..kernel[0]).filter_map(|i| window.source(0, top, i, height));
-                let xs = || (0..kernel[1]).filter_map(|j| window.source(1, left, j, width));
-                let mut inside = ys()
-                    .flat_map(|y| xs().map(move |x| (y, x)))
-                    .map(|at| plane[at]);
+    let planes = result.par_chunks_exact_mut((rows * cols).max(1));
+    planes.enumerate().for_each(|(index, results)| {
+        let plane = &images[index * height * width..][..height * width];
+        let mut sums = vec![start; cols];
+        for (top, results) in results.chunks_exact_mut(cols).enumerate() {
+            sums.fill(start);
+            let ys = (0..window.kernel[0]).filter_map(|i| window.source(0, top, i, height));
+            let mut count = 0;
+            for y in ys {
+                count += 1;
+                let row = &plane[y * width..][..width];
+                for span in &along {
+                    let values = row[span.first.min(width)..]
+                        .iter()
+                        .step_by(window.stride[1]);
+                    for (sum, &value) in sums[span.places.clone()].iter_mut().zip(values) {
+                        *sum = add(*sum, value);
+                    }
+                }
+            }
+            for (left, (result, &sum)) in results.iter_mut().zip(&sums).enumerate() {
                 let whole = window.covered([top, left], [height, width]);
-                let result = results.next().expect("a number a window");
-                *result = reduce(&mut inside, whole);
+                *result = end(sum, count * inside[left], whole);
             }
         }
     });
@@ -303,8 +352,8 @@ pub(super) fn max(
         return Err(context.error("indices are not supported"));
     }
     let larger = |a: f32, b: f32| if b > a || b.is_nan() { b } else { a };
-    pool(context, inputs, |values, _| {
-        values.fold(f32::NEG_INFINITY, larger)
+    pool(context, inputs, f32::NEG_INFINITY, larger, |value, _, _| {
+        value
     })
 }
 
@@ -313,13 +362,9 @@ pub(super) fn average(
     inputs: &Inputs<'_>,
 ) -> Result<Vec<Tensor>, Error> {
     let with_pads = context.int("count_include_pad", 0)? != 0;
-    pool(context, inputs, |values, whole| {
-        let (mut sum, mut count) = (0.0f64, 0);
-        for value in values {
-            sum += f64::from(value);
-            count += 1;
-        }
-        (sum / if with_pads { whole } else { count } as f64) as f32
+    let add = |sum: f64, value: f32| sum + f64::from(value);
+    pool(context, inputs, 0.0f64, add, |sum, inside, whole| {
+        (sum / if with_pads { whole } else { inside } as f64) as f32
     })
 }
 

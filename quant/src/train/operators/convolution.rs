@@ -71,7 +71,7 @@ pub(super) fn conv(step: &Step<'_>, upstream: &ArrayD<f32>) -> Result<Gradients,
         let own = group * per_group..(group + 1) * per_group;
         let depths = group * depth..(group + 1) * depth;
         let shape = (batch, channels, height, width);
-        let rows = unroll(&planes_of(images.view(), shape, depths.clone()), &window);
+        let rows = unroll(planes_of(images.view(), shape, depths.clone()), &window);
         let columns: ArrayView2<'_, f32> = weights.slice(s![own.clone(), ..]).reversed_axes();
         let place = Place {
             lines: Lines::Columns,
