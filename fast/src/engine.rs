@@ -17,11 +17,14 @@ use crate::sums::{Place, Sums};
 /// The fast engine. Threads, instruction set and block sizes change no bit.
 pub struct Fast {
     isa: Isa,
-    threads: rayon::ThreadPool,
+    /// Threads of its own; `None` for those of the caller.
+    own: Option<rayon::ThreadPool>,
 }
 
 impl Fast {
-    /// An engine on the machine's best instructions with that many threads (0: one a core).
+    /// An engine on the machine's best instructions with that many threads (0: as many as the rayon
+    /// pool has that it is called in). A pool with as many threads is used as it is, so that the engine
+    /// and whoever calls it share them.
     ///
     /// # Errors
     /// When the threads cannot be started.
@@ -40,10 +43,32 @@ impl Fast {
         assert!(isa.is_available(), "{isa:?} is not on this machine");
         Ok(Self {
             isa,
-            threads: rayon::ThreadPoolBuilder::new()
-                .num_threads(threads)
-                .build()?,
+            own: match threads {
+                0 => None,
+                _ => {
+                    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
+                    Some(pool.build()?)
+                }
+            },
         })
+    }
+
+    fn threads(&self) -> usize {
+        let own = self.own.as_ref();
+        own.map_or_else(
+            rayon::current_num_threads,
+            rayon::ThreadPool::current_num_threads,
+        )
+    }
+
+    /// Does work that is shared out to threads: the caller's where they are as many.
+    fn spread<R: Send>(&self, work: impl FnOnce() -> R + Send) -> R {
+        match &self.own {
+            Some(own) if own.current_num_threads() != rayon::current_num_threads() => {
+                own.install(work)
+            }
+            _ => work(),
+        }
     }
 
     /// The result of a job that so many threads share.
@@ -132,7 +157,7 @@ impl Fast {
         if slabs.len() == 1 {
             slabs.into_iter().for_each(run);
         } else {
-            self.threads.install(|| slabs.into_par_iter().for_each(run));
+            self.spread(|| slabs.into_par_iter().for_each(run));
         }
         // SAFETY: the slabs cover all rows and columns.
         unsafe { values.assume_init() }
@@ -141,14 +166,18 @@ impl Fast {
     /// The result cut for so many threads: by rows where there are enough of them, by columns
     /// otherwise. A tile of few rows takes as much less time, one of few columns does not.
     fn slabs(&self, (m, n): (usize, usize), threads: usize) -> Vec<(Range<usize>, Range<usize>)> {
+        /// Tiles of columns that leave threads about the same work.
+        const TILES: usize = 8;
         let (tile_rows, tile_cols) = <f32 as Element>::tile(self.isa);
+        // Every thread packs the whole of the other operand.
+        let wide = n > 2 * m && n >= TILES * tile_cols * threads;
         let cut = |extent: usize, slab: usize| {
             let firsts = (0..extent).step_by(slab);
             firsts.map(move |first| first..extent.min(first + slab))
         };
         if threads == 1 {
             vec![(0..m, 0..n)]
-        } else if m >= tile_rows * threads {
+        } else if m >= tile_rows * threads && !wide {
             cut(m, m.div_ceil(threads))
                 .map(|rows| (rows, 0..n))
                 .collect()
@@ -188,14 +217,14 @@ impl Engine for Fast {
 
     fn run(&mut self, job: &Job<'_>) -> Result<JobResult, EngineError> {
         Ok(JobResult {
-            values: self.multiply(job, self.threads.current_num_threads())?,
+            values: self.multiply(job, self.threads())?,
             counters: None,
         })
     }
 
     /// Many jobs are shared out whole: a thread each. One thread is the caller's.
     fn run_all(&mut self, jobs: &[Job<'_>]) -> Result<Vec<JobResult>, EngineError> {
-        let threads = self.threads.current_num_threads();
+        let threads = self.threads();
         if threads == 1 || jobs.len() < threads {
             return jobs.iter().map(|job| self.run(job)).collect();
         }
@@ -205,6 +234,6 @@ impl Engine for Fast {
                 counters: None,
             })
         };
-        self.threads.install(|| jobs.par_iter().map(run).collect())
+        self.spread(|| jobs.par_iter().map(run).collect())
     }
 }

@@ -3,6 +3,7 @@
 //! Nodes run in the file's order, each by a function of `operators`; matrix products go through
 //! `products`, where the plan decides in what they are computed. A value is dropped after its last use.
 
+mod awake;
 mod blocks;
 mod buffers;
 pub(crate) mod context;
@@ -21,6 +22,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use ndarray::{ArrayD, Axis};
 use quaver_contract::Engine;
 
+use awake::Awake;
 use buffers::Buffers;
 use context::{Context, MOST_ELEMENTS, node_error};
 pub use documentation::{NEWEST_OPSET, operators_markdown};
@@ -268,7 +270,9 @@ impl<'m> Session<'m> {
         let mut held = values.values().map(elements).sum::<usize>();
         let mut products =
             Products::new(plan, engine, hook, (&mut self.weights, &mut self.buffers));
+        let awake = Awake::default();
         for (index, &(node, operator)) in self.nodes.iter().enumerate() {
+            awake.call();
             let value = |name: &String| match name.as_str() {
                 "" => None,
                 name => values.get(name).or_else(|| self.constants.get(name)),

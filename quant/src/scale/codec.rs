@@ -2,10 +2,10 @@
 
 use quaver_contract::formats::FP32;
 use quaver_contract::{ContractError, Conversion, Format, Overflow};
-use quaver_fast::Isa;
 use quaver_fast::convert::Converter;
 use quaver_fast::decode::{Decoder, decode};
 use quaver_fast::encode::{Code, Encoder};
+use quaver_fast::{Isa, Loop};
 
 /// Numbers in one step; they stay in the first-level cache.
 const CHUNK: usize = 1024;
@@ -76,7 +76,7 @@ impl Codec {
         assert_eq!(values.len(), codes.len(), "values and codes");
         let mut scaled = [0.0; CHUNK];
         for (values, codes) in values.chunks(CHUNK).zip(codes.chunks_mut(CHUNK)) {
-            let scaled = divide(values, scale, &mut scaled);
+            let scaled = divide(self.isa, values, scale, &mut scaled);
             self.encoder.slice(self.isa, scaled, &[], codes);
         }
     }
@@ -139,7 +139,7 @@ impl Codec {
 
     fn chunk(&self, values: &[f32], scale: f32, results: &mut [f32]) {
         let mut scaled = [0.0; CHUNK];
-        let scaled = divide(values, scale, &mut scaled);
+        let scaled = divide(self.isa, values, scale, &mut scaled);
         match &self.back {
             Back::Narrow(decoder) => {
                 let mut codes = [0u8; CHUNK];
@@ -164,10 +164,28 @@ impl Codec {
 }
 
 /// The quotients, in the first places of `scaled`.
-fn divide<'a>(values: &[f32], scale: f32, scaled: &'a mut [f32; CHUNK]) -> &'a [f32] {
+fn divide<'a>(isa: Isa, values: &[f32], scale: f32, scaled: &'a mut [f32; CHUNK]) -> &'a [f32] {
     let scaled = &mut scaled[..values.len()];
-    for (scaled, value) in scaled.iter_mut().zip(values) {
-        *scaled = value / scale;
-    }
+    isa.vectorise(Divide {
+        values,
+        scale,
+        scaled,
+    });
     scaled
+}
+
+/// The loop of [`divide`].
+struct Divide<'s> {
+    values: &'s [f32],
+    scale: f32,
+    scaled: &'s mut [f32],
+}
+
+impl Loop for Divide<'_> {
+    #[inline(always)]
+    fn run(self) {
+        for (scaled, value) in self.scaled.iter_mut().zip(self.values) {
+            *scaled = value / self.scale;
+        }
+    }
 }
