@@ -9,8 +9,8 @@ use rayon::prelude::*;
 use crate::Isa;
 use crate::epilogue::Epilogue;
 use crate::float_environment::FloatEnvironment;
-use crate::huge_pages;
 use crate::kernel::Element;
+use crate::memory;
 use crate::scaled::Factors;
 use crate::sums::{Place, Sums};
 
@@ -111,8 +111,8 @@ impl Fast {
         // Every slab writes its sums itself: the first touch of memory's pages is then a write, and
         // shared out to the threads.
         let mut values = Array2::<u32>::uninit((m, n));
-        if let Some(memory) = values.as_slice_mut() {
-            huge_pages::ask(memory);
+        if let Some(values) = values.as_slice_mut() {
+            memory::ask_large_pages(values);
         }
         let output = Output {
             values: values.as_mut_ptr().cast::<u32>(),

@@ -27,9 +27,9 @@ mod exact_integers;
 mod few_rows;
 mod fixed;
 mod float_environment;
-mod huge_pages;
 mod isa;
 mod kernel;
+pub mod memory;
 mod pack;
 #[cfg(target_arch = "x86_64")]
 mod pack_vbmi;

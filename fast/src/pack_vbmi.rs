@@ -47,6 +47,9 @@ pub(crate) unsafe fn along(tables: &Tables, lines: Lines, panel: Panel) {
             let from = lines.codes.wrapping_offset(line as isize * lines.stride);
             // SAFETY: masked to the line's terms.
             *codes = unsafe { _mm512_maskz_loadu_epi8(there, from.wrapping_add(first).cast()) };
+            // The next lines are due next, and of many short runs the machine foresees none.
+            let next = from.wrapping_offset(lines.count as isize * lines.stride);
+            _mm_prefetch::<_MM_HINT_T0>(next.wrapping_add(first).cast());
         }
         // Register `i`, quarter `q`: term `16 q + i` of all lines.
         let codes = turned(codes);

@@ -43,6 +43,13 @@ impl<A: Copy, B: Copy, T, F: Fn(A, B) -> T> Loop for Combine<'_, A, B, T, F> {
     }
 }
 
+/// Bits of a number's magnitude, 0 where it is not finite.
+#[inline(always)]
+fn finite_magnitude(value: f32) -> i32 {
+    let bits = (value.to_bits() & 0x7fff_ffff).cast_signed();
+    if bits < 0x7f80_0000 { bits } else { 0 }
+}
+
 /// The loop of [`largest`].
 struct Largest<'s> {
     values: &'s [f32],
@@ -52,10 +59,18 @@ struct Largest<'s> {
 impl Loop for Largest<'_> {
     #[inline(always)]
     fn run(self) {
-        *self.largest = self.values.iter().fold(0, |largest, value| {
-            let bits = (value.to_bits() & 0x7fff_ffff) as i32;
-            largest.max(if bits < 0x7f80_0000 { bits } else { 0 })
-        });
+        // Lanes of their own, so that the loop is vectorised wherever it is inlined.
+        let mut lanes = [0i32; 64];
+        let (whole, rest) = self.values.as_chunks::<64>();
+        for values in whole {
+            for (lane, value) in lanes.iter_mut().zip(values) {
+                *lane = (*lane).max(finite_magnitude(*value));
+            }
+        }
+        for (lane, value) in lanes.iter_mut().zip(rest) {
+            *lane = (*lane).max(finite_magnitude(*value));
+        }
+        *self.largest = lanes.into_iter().max().unwrap_or(0);
     }
 }
 

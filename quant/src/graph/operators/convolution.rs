@@ -230,6 +230,10 @@ pub(crate) fn unroll<'a, T: Copy + Default + Send + Sync>(
         let images = line.chunks_exact_mut((rows * cols).max(1)).enumerate();
         for (image, places) in images {
             let plane = &pixels[(image * depth + channel) * height * width..][..height * width];
+            if window.stride == [1, 1] && cols == width {
+                shifted(plane, places, width, (down, along));
+                continue;
+            }
             let tops = places.chunks_exact_mut(cols).skip(down.places.start);
             for (top, places) in tops.take(down.places.len()).enumerate() {
                 let y = down.first + top * window.stride[0];
@@ -247,6 +251,27 @@ pub(crate) fn unroll<'a, T: Copy + Default + Send + Sync>(
         }
     });
     columns.reversed_axes().into()
+}
+
+/// A plane that a window moves over place by place: all its rows in one move, and then zeros for what came from the
+/// rows above or below.
+fn shifted<T: Copy + Default>(
+    plane: &[T],
+    places: &mut [T],
+    width: usize,
+    (down, along): (&Span, &Span),
+) {
+    if down.places.is_empty() || along.places.is_empty() {
+        return;
+    }
+    let whole = (down.places.len() - 1) * width + along.places.len();
+    let first = down.places.start * width + along.places.start;
+    let from = down.first * width + along.first;
+    places[first..first + whole].copy_from_slice(&plane[from..from + whole]);
+    let outside = width - along.places.len();
+    for row in down.places.clone().skip(1) {
+        places[row * width + along.places.start - outside..][..outside].fill(T::default());
+    }
 }
 
 /// The product of places by channels with channels by filter places, added where filters overlap.
