@@ -11,7 +11,7 @@ use ndarray::s;
 use quaver_contract::accumulator::{Addend, Dot, Groups};
 
 use super::finish::{self, Sum};
-use super::{Operand, Slab, ZERO};
+use super::{Operand, Slab, ZERO, narrow};
 use crate::Isa;
 use crate::aligned::Aligned;
 use crate::decode::Decoder;
@@ -22,9 +22,6 @@ const COLS: usize = 32;
 const BLOCK_ROWS: usize = 256;
 /// Terms of K that are decoded at a time, cut to whole blocks of lanes.
 const BLOCK_K: usize = 512;
-/// An 8-bit exponent that stands for zero: added to another with saturation, it stays below
-/// [`LEAST`].
-const ZERO_EXPONENT: i8 = i8::MIN;
 /// Least sum of two exponents that are not zero's.
 const LEAST: i32 = -64;
 
@@ -87,14 +84,6 @@ impl PackedA {
 struct PackedB {
     values: Aligned<f32>,
     exponents: Vec<[i8; COLS]>,
-}
-
-fn narrow(exponent: i32) -> i8 {
-    if exponent == ZERO {
-        ZERO_EXPONENT
-    } else {
-        exponent as i8
-    }
 }
 
 /// See [`super::run`]. `false` for what the kernel cannot do, and nothing was done.

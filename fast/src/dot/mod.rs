@@ -1,10 +1,13 @@
 //! The `dot` accumulators (numerics.md 4.3): blocks of products aligned to their largest exponent.
 //!
 //! [`scalar`] follows the rule for one element, special values and all. [`avx512`] does 32 columns
-//! at once for finite operands; elements that meet a NaN or an infinity go to the scalar code.
+//! at once for finite operands, and [`coarse`] where few bits are kept; elements that meet a NaN or an
+//! infinity go to the scalar code.
 
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+#[cfg(target_arch = "x86_64")]
+mod coarse;
 #[cfg(target_arch = "x86_64")]
 mod finish;
 pub(crate) mod scalar;
@@ -27,6 +30,16 @@ pub(crate) struct Operand {
 
 /// The exponent of zero, below every sum of two others.
 pub(crate) const ZERO: i32 = -1024;
+
+/// An exponent in 8 bits, and what stands for zero's there: added to another with saturation, it stays below
+/// all sums of others.
+#[cfg(target_arch = "x86_64")]
+fn narrow(exponent: i32) -> i8 {
+    match exponent {
+        ZERO => i8::MIN,
+        exponent => exponent as i8,
+    }
+}
 
 /// All 256 bytes read as operands of a format, for one rule of alignment.
 pub(crate) fn operands(format: &Format, rule: ProductExponent) -> [Operand; 256] {
@@ -90,7 +103,8 @@ pub(crate) unsafe fn run(isa: Isa, dot: &Dot, slab: &Slab<'_>, sums: *mut f32, s
     }
     #[cfg(target_arch = "x86_64")]
     // SAFETY: the caller's promise; the engine has seen the instructions.
-    let vectorised = isa == Isa::Avx512 && unsafe { avx512::run(dot, slab, sums, stride) };
+    let vectorised = isa == Isa::Avx512
+        && unsafe { coarse::run(dot, slab, sums, stride) || avx512::run(dot, slab, sums, stride) };
     #[cfg(not(target_arch = "x86_64"))]
     let vectorised = false;
     if !vectorised {

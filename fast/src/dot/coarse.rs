@@ -1,0 +1,377 @@
+//! Blocks whose terms add up within the fraction of a binary32 number, as Ada's and Hopper's do: 32 columns
+//! of eight rows at once.
+//!
+//! A sum of terms in units of `2^(M-F)` starts at `1.5 * 2^23` such units, whose last place is one unit, and
+//! stays in that binade. A fused multiply-add that rounds down then adds a positive product truncated toward
+//! zero, and one that rounds up a negative product, whatever its exponent is: two instructions a product, which
+//! take the positive and the negative numbers of B and find zeros for the others. Where A is negative, the
+//! sum's sign is turned instead of A's, so that both keep their direction.
+
+use std::arch::x86_64::*;
+
+use ndarray::s;
+use quaver_contract::accumulator::{Addend, Dot, DotOutput, Groups};
+
+use super::{Operand, Slab, ZERO, narrow, scalar};
+use crate::Isa;
+use crate::aligned::Aligned;
+use crate::decode::Decoder;
+
+/// Rows and columns that are summed at once.
+const ROWS: usize = 8;
+const COLS: usize = 32;
+/// Rows that are packed at a time: B is packed once for so many.
+const BLOCK_ROWS: usize = 512;
+/// Terms of K that are packed at a time, cut to whole blocks of lanes.
+const BLOCK_K: usize = 256;
+/// Least sum of two exponents that are not zero's.
+const LEAST: i32 = -64;
+
+const DOWN: i32 = _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC;
+const UP: i32 = _MM_FROUND_TO_POS_INF | _MM_FROUND_NO_EXC;
+
+/// Whether the sums fit: 2^22 units to either side, and exponents of 8 bits.
+fn fits(dot: &Dot, slab: &Slab<'_>) -> bool {
+    // Products are below 2^(F+2) units, the addend below 2^(F+1).
+    let units = (dot.lanes as u64 + 1) << (dot.fraction_bits + 2).min(32);
+    let exponents = [slab.table_a, slab.table_b].into_iter().flatten();
+    let narrow =
+        |operand: &Operand| operand.exponent == ZERO || (-32..=60).contains(&operand.exponent);
+    let Dot {
+        groups: Groups::One,
+        addend: Addend::Early,
+        output: DotOutput::Truncate(_),
+        flush_subnormals: false,
+        ..
+    } = dot
+    else {
+        return false;
+    };
+    units < 1 << 22 && { exponents }.all(narrow)
+}
+
+/// A's block: for each block of lanes and each eight rows, term by term.
+struct PackedA {
+    magnitudes: Vec<[f32; ROWS]>,
+    /// The sign bit where a term's sign is another than the one before had.
+    turns: Vec<[u32; ROWS]>,
+    /// Exponents of two rows in a word, each four times.
+    exponents: Vec<[u64; ROWS / 2]>,
+}
+
+/// What a code of A is packed as.
+#[derive(Clone, Copy, Default)]
+struct CodeOfA {
+    magnitude: f32,
+    negative: bool,
+    exponent: u64,
+}
+
+impl PackedA {
+    fn new(terms: usize) -> Self {
+        let len = BLOCK_ROWS / ROWS * terms;
+        Self {
+            magnitudes: vec![[0.0; ROWS]; len],
+            turns: vec![[0; ROWS]; len],
+            exponents: vec![[0; ROWS / 2]; len],
+        }
+    }
+
+    /// Where the terms of eight rows in a block of lanes begin.
+    fn place(groups: usize, depth: usize, (first, lanes): (usize, usize), group: usize) -> usize {
+        first * groups + group * lanes.min(depth - first)
+    }
+
+    /// Packs rows of codes; rows that eight lack have zeros.
+    fn fill(&mut self, table: &[CodeOfA; 256], codes: ndarray::ArrayView2<'_, u8>, lanes: usize) {
+        let (height, depth) = codes.dim();
+        let groups = height.div_ceil(ROWS);
+        let zero = u64::from(narrow(ZERO).cast_unsigned()) * 0x0101_0101;
+        for first in (0..depth).step_by(lanes) {
+            let last = depth.min(first + lanes);
+            for group in 0..groups {
+                let at = Self::place(groups, depth, (first, lanes), group);
+                let terms = at..at + last - first;
+                let magnitudes = &mut self.magnitudes[terms.clone()];
+                let turns = &mut self.turns[terms.clone()];
+                let exponents = &mut self.exponents[terms];
+                for row in 0..ROWS {
+                    let shift = 32 * (row % 2);
+                    let m = group * ROWS + row;
+                    let mut negative = false;
+                    let codes = (m < height).then(|| codes.slice_move(s![m, first..last]));
+                    for k in 0..last - first {
+                        let code = codes.map_or_else(
+                            || CodeOfA {
+                                exponent: zero,
+                                ..CodeOfA::default()
+                            },
+                            |codes| table[usize::from(codes[k])],
+                        );
+                        magnitudes[k][row] = code.magnitude;
+                        turns[k][row] = u32::from(code.negative != negative) << 31;
+                        negative = code.negative;
+                        let word = &mut exponents[k][row / 2];
+                        *word = if shift == 0 {
+                            code.exponent
+                        } else {
+                            *word | code.exponent << 32
+                        };
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// B's chunk, for each term: the positive numbers of 32 columns, the negative ones, and exponents, four
+/// columns' twice, for two rows.
+struct PackedB {
+    positive: Aligned<f32>,
+    negative: Aligned<f32>,
+    exponents: Aligned<i32>,
+}
+
+/// See [`super::run`]. `false` for what this cannot do, and nothing was done.
+///
+/// # Safety
+/// As [`super::run`]; the machine has AVX-512 F, BW, DQ and VL.
+pub(super) unsafe fn run(dot: &Dot, slab: &Slab<'_>, sums: *mut f32, stride: usize) -> bool {
+    if !fits(dot, slab) {
+        return false;
+    }
+    let (rows, terms) = slab.a.dim();
+    let cols = slab.b.ncols();
+    let block_k = (BLOCK_K / dot.lanes).max(1) * dot.lanes;
+    let mut a = PackedA::new(block_k.min(terms));
+    let table_a = slab.table_a.map(|operand| CodeOfA {
+        magnitude: operand.value.abs() as f32,
+        negative: operand.value < 0.0,
+        exponent: u64::from(narrow(operand.exponent).cast_unsigned()) * 0x0101_0101,
+    });
+    let decoder_b = Decoder::from_values(slab.table_b.map(|operand| operand.value as f32));
+    let exponents_b = slab.table_b.map(|operand| narrow(operand.exponent));
+    let mut b = PackedB {
+        positive: Aligned::any(COLS * dot.lanes),
+        negative: Aligned::any(COLS * dot.lanes),
+        exponents: Aligned::any(COLS / 2 * dot.lanes),
+    };
+    for m0 in (0..rows).step_by(BLOCK_ROWS) {
+        let height = BLOCK_ROWS.min(rows - m0);
+        let groups = height.div_ceil(ROWS);
+        for k0 in (0..terms).step_by(block_k) {
+            let depth = block_k.min(terms - k0);
+            a.fill(
+                &table_a,
+                slab.a.slice(s![m0..m0 + height, k0..k0 + depth]),
+                dot.lanes,
+            );
+            for n0 in (0..cols).step_by(COLS) {
+                let width = COLS.min(cols - n0);
+                for k1 in (0..depth).step_by(dot.lanes) {
+                    let lanes = dot.lanes.min(depth - k1);
+                    let first = k0 + k1;
+                    let codes = slab.b.slice(s![first..first + lanes, n0..n0 + width]);
+                    b.fill(&decoder_b, &exponents_b, codes);
+                    for group in 0..groups {
+                        let at = PackedA::place(groups, depth, (k1, dot.lanes), group);
+                        let m = m0 + group * ROWS;
+                        let here = ROWS.min(rows - m).min(height - group * ROWS);
+                        let mut nowhere = [0.0; COLS];
+                        let nowhere = nowhere.as_mut_ptr();
+                        let block = Block {
+                            dot,
+                            magnitudes: &a.magnitudes[at..at + lanes],
+                            turns: &a.turns[at..at + lanes],
+                            exponents: &a.exponents[at..at + lanes],
+                            b: &b,
+                            columns: u32::MAX >> (COLS - width),
+                            sums: std::array::from_fn(|row| match row < here {
+                                // SAFETY: inside the slab.
+                                true => unsafe { sums.add((m + row) * stride + n0) },
+                                false => nowhere,
+                            }),
+                        };
+                        // SAFETY: the sums are inside the slab and masked to its columns.
+                        let left = unsafe { block.run() };
+                        if left == [0; ROWS] {
+                            continue;
+                        }
+                        for (row, left) in left.into_iter().enumerate().take(here) {
+                            for col in (0..COLS).filter(|col| left >> col & 1 == 1) {
+                                let codes = slab.a.row(m + row);
+                                let codes = codes.iter().zip(slab.b.column(n0 + col));
+                                let terms = codes.skip(first).take(lanes).map(|(&a, &b)| {
+                                    (slab.table_a[usize::from(a)], slab.table_b[usize::from(b)])
+                                });
+                                let terms: Vec<_> = terms.collect();
+                                // SAFETY: one of the sums.
+                                unsafe {
+                                    let sum = block.sums[row].add(col);
+                                    *sum = scalar::block(dot, *sum, &terms);
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+    true
+}
+
+impl PackedB {
+    /// Packs rows of codes; columns that 32 lack hold code 0, and their sums are never stored.
+    fn fill(
+        &mut self,
+        decoder: &Decoder,
+        exponents: &[i8; 256],
+        codes: ndarray::ArrayView2<'_, u8>,
+    ) {
+        let width = codes.ncols();
+        for (k, row) in codes.rows().into_iter().enumerate() {
+            let mut codes = [0; COLS];
+            match row.as_slice() {
+                Some(row) => codes[..width].copy_from_slice(row),
+                None => codes.iter_mut().zip(row).for_each(|(code, &b)| *code = b),
+            }
+            let positive = &mut self.positive[k * COLS..][..COLS];
+            let negative = &mut self.negative[k * COLS..][..COLS];
+            decoder.chunks(Isa::Avx512, &[codes], positive, COLS);
+            for (positive, negative) in positive.iter_mut().zip(negative) {
+                let value = *positive;
+                // A NaN goes to both, and makes a sum that nobody keeps.
+                *positive = if value < 0.0 { 0.0 } else { value };
+                *negative = if value > 0.0 { 0.0 } else { value };
+            }
+            let words = self.exponents[k * COLS / 2..][..COLS / 2].chunks_exact_mut(2);
+            for (words, codes) in words.zip(codes.chunks_exact(4)) {
+                let bytes = [0, 1, 2, 3].map(|i| exponents[usize::from(codes[i])].cast_unsigned());
+                words.fill(i32::from_le_bytes(bytes));
+            }
+        }
+    }
+}
+
+/// One block of eight rows and 32 columns.
+struct Block<'a> {
+    dot: &'a Dot,
+    magnitudes: &'a [[f32; ROWS]],
+    turns: &'a [[u32; ROWS]],
+    exponents: &'a [[u64; ROWS / 2]],
+    b: &'a PackedB,
+    /// The columns that there are.
+    columns: u32,
+    sums: [*mut f32; ROWS],
+}
+
+impl Block<'_> {
+    /// The columns of each row whose sums are left as they were: they are too large or too small for this.
+    ///
+    /// # Safety
+    /// The rows' sums are valid in the columns that there are. The machine has the instructions.
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
+    unsafe fn run(&self) -> [u32; ROWS] {
+        let lanes = self.magnitudes.len();
+        assert!(self.turns.len() == lanes && self.exponents.len() == lanes);
+        assert!(
+            self.b.positive.len() >= lanes * COLS && self.b.exponents.len() >= lanes * COLS / 2
+        );
+        let DotOutput::Truncate(bits) = self.dot.output else {
+            unreachable!("`fits` saw a truncation");
+        };
+        let keep = _mm512_set1_epi32(-1 << (23 - bits));
+        let halves = [self.columns as u16, (self.columns >> 16) as u16];
+
+        // The largest exponent of each column: two rows' by turns of four columns, then one's after the other's.
+        let mut largest = [_mm512_set1_epi8(i8::MIN); ROWS / 2];
+        for (k, of_a) in self.exponents.iter().enumerate() {
+            // SAFETY: 16 words a term.
+            let of_b =
+                unsafe { _mm512_load_si512(self.b.exponents.as_ptr().add(k * COLS / 2).cast()) };
+            for (largest, &of_a) in largest.iter_mut().zip(of_a) {
+                let sum = _mm512_adds_epi8(_mm512_set1_epi64(of_a.cast_signed()), of_b);
+                *largest = _mm512_max_epi8(*largest, sum);
+            }
+        }
+        let apart = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 1, 3, 5, 7, 9, 11, 13, 15);
+        let mut exponents = [[0i8; 2 * COLS]; ROWS / 2];
+        for (exponents, largest) in exponents.iter_mut().zip(largest) {
+            let rows = _mm512_permutexvar_epi32(apart, largest);
+            // SAFETY: 64 bytes.
+            unsafe { _mm512_storeu_si512(exponents.as_mut_ptr().cast(), rows) };
+        }
+
+        let fraction_bits = self.dot.fraction_bits.cast_signed();
+        // From the field of 2^M to that of 1.5 * 2^(23+M-F), and half of it.
+        let to_base = _mm512_set1_epi32(((23 - fraction_bits) << 23) + (1 << 22));
+        // Fields from which on a unit is a normal number, and up to which the base is one.
+        let (least, most) = (fraction_bits + 1, 254 - (23 - fraction_bits));
+        let magnitude_bits = _mm512_set1_epi32(i32::MAX);
+        let mut left = [0u32; ROWS];
+        let mut bases = [[_mm512_setzero_ps(); 2]; ROWS];
+        let mut sums = [[_mm512_setzero_ps(); 2]; ROWS];
+        for row in 0..ROWS {
+            for j in 0..2 {
+                // SAFETY: masked; 16 exponents.
+                let (before, exponent) = unsafe {
+                    let of_row = exponents[row / 2].as_ptr().add(COLS * (row % 2) + 16 * j);
+                    (
+                        _mm512_maskz_loadu_ps(halves[j], self.sums[row].wrapping_add(16 * j)),
+                        _mm512_cvtepi8_epi32(_mm_loadu_si128(of_row.cast())),
+                    )
+                };
+                let bits = _mm512_castps_si512(before);
+                let field = _mm512_srli_epi32::<23>(_mm512_and_si512(bits, magnitude_bits));
+                let field = _mm512_max_epi32(field, _mm512_set1_epi32(1));
+                let some = _mm512_cmpge_epi32_mask(exponent, _mm512_set1_epi32(LEAST));
+                let exponent = _mm512_add_epi32(exponent, _mm512_set1_epi32(127));
+                let field = _mm512_mask_max_epi32(field, some, field, exponent);
+                // A sum of zeros has no exponent that matters.
+                let number = _mm512_test_epi32_mask(bits, magnitude_bits);
+                let above = _mm512_sub_epi32(field, _mm512_set1_epi32(least));
+                let beyond = _mm512_set1_epi32(most - least);
+                let far = _mm512_mask_cmpgt_epu32_mask(number, above, beyond);
+                left[row] |= u32::from(far) << (16 * j);
+                let base = _mm512_add_epi32(_mm512_slli_epi32::<23>(field), to_base);
+                let base = _mm512_castsi512_ps(base);
+                let negative = _mm512_movepi32_mask(bits);
+                let sum = _mm512_add_round_ps::<DOWN>(base, before);
+                sums[row][j] = _mm512_mask_add_round_ps::<UP>(sum, negative, base, before);
+                bases[row][j] = base;
+            }
+        }
+
+        for (k, (magnitudes, turns)) in self.magnitudes.iter().zip(self.turns).enumerate() {
+            // SAFETY: 32 values a term.
+            let [positive, negative] = [&self.b.positive, &self.b.negative].map(|values| unsafe {
+                let values = values.as_ptr().add(k * COLS);
+                [_mm512_load_ps(values), _mm512_load_ps(values.add(16))]
+            });
+            for row in 0..ROWS {
+                let turn = _mm512_castsi512_ps(_mm512_set1_epi32(turns[row].cast_signed()));
+                let of_a = _mm512_set1_ps(magnitudes[row]);
+                for j in 0..2 {
+                    let sum = _mm512_xor_ps(sums[row][j], turn);
+                    let sum = _mm512_fmadd_round_ps::<DOWN>(of_a, positive[j], sum);
+                    sums[row][j] = _mm512_fmadd_round_ps::<UP>(of_a, negative[j], sum);
+                }
+            }
+        }
+
+        for row in 0..ROWS {
+            for j in 0..2 {
+                // Exact; a sum of no units is +0.
+                let sum = _mm512_sub_ps(_mm512_abs_ps(sums[row][j]), bases[row][j]);
+                let kept = _mm512_and_si512(_mm512_castps_si512(sum), keep);
+                let here = halves[j] & !(left[row] >> (16 * j)) as u16;
+                // SAFETY: masked.
+                unsafe {
+                    let to = self.sums[row].wrapping_add(16 * j);
+                    _mm512_mask_storeu_ps(to, here, _mm512_castsi512_ps(kept));
+                }
+            }
+        }
+        left
+    }
+}
