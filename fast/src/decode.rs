@@ -173,6 +173,16 @@ pub fn table(format: &Format) -> [u32; 256] {
     }
 }
 
+/// A byte for each of 32 codes, by table.
+#[cfg(target_arch = "x86_64")]
+pub(crate) fn bytes(table: &[u8; 256], codes: [u8; 32]) -> [u8; 32] {
+    match decode_vbmi::is_available() {
+        // SAFETY: the machine has the instructions.
+        true => unsafe { decode_vbmi::bytes(table, codes) },
+        false => codes.map(|code| table[usize::from(code)]),
+    }
+}
+
 /// A decoder of 8-bit codes made ready for one format.
 #[derive(Clone)]
 pub struct Decoder {

@@ -3,6 +3,28 @@
 
 use std::arch::x86_64::*;
 
+/// Whether the machine has the instructions.
+pub(crate) fn is_available() -> bool {
+    crate::Isa::Avx512.is_available() && is_x86_feature_detected!("avx512vbmi")
+}
+
+/// A byte for each code, by table.
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,avx2,fma")]
+pub(crate) fn bytes(table: &[u8; 256], codes: [u8; 32]) -> [u8; 32] {
+    let mut found = [0; 32];
+    // SAFETY: four registers of 64 bytes of the table; 32 codes and bytes.
+    unsafe {
+        let [a, b, c, d] =
+            [0, 64, 128, 192].map(|i| _mm512_loadu_si512(table.as_ptr().add(i).cast()));
+        let codes = _mm512_castsi256_si512(_mm256_loadu_si256(codes.as_ptr().cast()));
+        let low = _mm512_permutex2var_epi8(a, codes, b);
+        let high = _mm512_permutex2var_epi8(c, codes, d);
+        let bytes = _mm512_mask_blend_epi8(_mm512_movepi8_mask(codes), low, high);
+        _mm256_storeu_si256(found.as_mut_ptr().cast(), _mm512_castsi512_si256(bytes));
+    }
+    found
+}
+
 /// The bytes of the values of all 256 codes, and the machine's word that it can look them up.
 #[derive(Clone)]
 pub(crate) struct Tables {
@@ -14,8 +36,7 @@ impl Tables {
     /// Of binary32 bits whose lower halves are zero. `None` where the machine lacks the
     /// instructions.
     pub(crate) fn new(values: &[u32; 256]) -> Option<Self> {
-        let available = crate::Isa::Avx512.is_available() && is_x86_feature_detected!("avx512vbmi");
-        available.then(|| Self {
+        is_available().then(|| Self {
             upper: values.map(|value| (value >> 24) as u8),
             lower: values.map(|value| (value >> 16) as u8),
         })

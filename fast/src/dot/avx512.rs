@@ -7,14 +7,14 @@
 
 use std::arch::x86_64::*;
 
-use ndarray::s;
+use ndarray::{ArrayView2, s};
 use quaver_contract::accumulator::{Addend, Dot, Groups};
 
 use super::finish::{self, Sum};
 use super::{Operand, Slab, ZERO, narrow};
 use crate::Isa;
 use crate::aligned::Aligned;
-use crate::decode::Decoder;
+use crate::decode::{self, Decoder};
 
 /// Columns of a chunk.
 const COLS: usize = 32;
@@ -36,6 +36,8 @@ struct Plan<'a> {
     dot: &'a Dot,
     /// Products of a group that are added in 32 bits before the sum moves on.
     capacity: usize,
+    /// Whether 32 bits hold all sums, which are then truncated.
+    short: bool,
     /// Exponent field of the most units that a number is, `2^(F-M)`: where there are no products
     /// and M is less, more units could take a value of B beyond binary32.
     finest: i32,
@@ -61,6 +63,7 @@ impl<'a> Plan<'a> {
         (power.max(power + largest_b) < 126 && groups_fit).then(|| Self {
             dot,
             capacity: capacity(dot),
+            short: dot.lanes <= capacity(dot) && finish::is_short(dot),
             finest: power.max(0) + 127,
         })
     }
@@ -69,10 +72,28 @@ impl<'a> Plan<'a> {
 /// A's block: for each block of lanes, rows of values and of exponents.
 struct PackedA {
     values: Vec<f32>,
-    exponents: Vec<i8>,
+    /// Each four times.
+    exponents: Vec<u32>,
 }
 
 impl PackedA {
+    /// Packs rows of codes.
+    fn fill(&mut self, table: &[(f32, u32); 256], codes: ArrayView2<'_, u8>, lanes: usize) {
+        let (height, depth) = codes.dim();
+        for first in (0..depth).step_by(lanes) {
+            let block = first..depth.min(first + lanes);
+            for m in 0..height {
+                let at = Self::place(lanes, (height, depth), m, first);
+                let values = &mut self.values[at..][..block.len()];
+                let exponents = &mut self.exponents[at..][..block.len()];
+                let codes = codes.slice(s![m, block.clone()]);
+                for ((value, exponent), &code) in values.iter_mut().zip(exponents).zip(codes) {
+                    (*value, *exponent) = table[usize::from(code)];
+                }
+            }
+        }
+    }
+
     /// Where term `k` of row `m` is, in a block of that height and depth.
     fn place(lanes: usize, (height, depth): (usize, usize), m: usize, k: usize) -> usize {
         let first = k / lanes * lanes;
@@ -83,7 +104,7 @@ impl PackedA {
 /// B's chunk: for each k, 32 values and 32 exponents.
 struct PackedB {
     values: Aligned<f32>,
-    exponents: Vec<[i8; COLS]>,
+    exponents: Vec<[u8; COLS]>,
 }
 
 /// See [`super::run`]. `false` for what the kernel cannot do, and nothing was done.
@@ -102,27 +123,42 @@ pub(super) unsafe fn run(dot: &Dot, slab: &Slab<'_>, sums: *mut f32, stride: usi
         values: vec![0.0; BLOCK_ROWS * depth_limit],
         exponents: vec![0; BLOCK_ROWS * depth_limit],
     };
+    let table_a = slab.table_a.map(|operand| {
+        let exponent = u32::from(narrow(operand.exponent).cast_unsigned());
+        (operand.value as f32, exponent * 0x0101_0101)
+    });
     let decoder_b = Decoder::from_values(slab.table_b.map(|operand| operand.value as f32));
-    let exponents_b = slab.table_b.map(|operand| narrow(operand.exponent));
+    let exponents_b = slab
+        .table_b
+        .map(|operand| narrow(operand.exponent).cast_unsigned());
     let mut b = PackedB {
         values: Aligned::any(COLS * dot.lanes),
         exponents: vec![[0; COLS]; dot.lanes],
     };
+    // Sums of all rows side by side: those of a result may be a power of two apart, for which caches have
+    // few places.
+    let mut tile = vec![[0f32; COLS]; BLOCK_ROWS];
     for m0 in (0..rows).step_by(BLOCK_ROWS) {
         let height = BLOCK_ROWS.min(rows - m0);
         for k0 in (0..terms).step_by(block_k) {
             let depth = block_k.min(terms - k0);
-            for m in 0..height {
-                let codes = slab.a.slice(s![m0 + m, k0..k0 + depth]);
-                for (k, &code) in codes.iter().enumerate() {
-                    let operand = slab.table_a[usize::from(code)];
-                    let at = PackedA::place(dot.lanes, (height, depth), m, k);
-                    a.values[at] = operand.value as f32;
-                    a.exponents[at] = narrow(operand.exponent);
-                }
-            }
+            a.fill(
+                &table_a,
+                slab.a.slice(s![m0..m0 + height, k0..k0 + depth]),
+                dot.lanes,
+            );
             for n0 in (0..cols).step_by(COLS) {
                 let width = COLS.min(cols - n0);
+                let row = |m: usize| {
+                    // SAFETY: inside the slab, and nothing else refers to it meanwhile.
+                    unsafe {
+                        let first = sums.add((m0 + m) * stride + n0);
+                        std::slice::from_raw_parts_mut(first, width)
+                    }
+                };
+                for (m, tile) in tile.iter_mut().enumerate().take(height) {
+                    tile[..width].copy_from_slice(row(m));
+                }
                 for k1 in (0..depth).step_by(dot.lanes) {
                     let lanes = dot.lanes.min(depth - k1);
                     for k in 0..lanes {
@@ -139,28 +175,22 @@ pub(super) unsafe fn run(dot: &Dot, slab: &Slab<'_>, sums: *mut f32, stride: usi
                         }
                         let values = &mut b.values[k * COLS..][..COLS];
                         decoder_b.chunks(Isa::Avx512, &[codes], values, COLS);
-                        for (exponent, code) in b.exponents[k].iter_mut().zip(codes) {
-                            *exponent = exponents_b[usize::from(code)];
-                        }
+                        b.exponents[k] = decode::bytes(&exponents_b, codes);
                     }
-                    let place = Place {
-                        // SAFETY: inside the slab.
-                        sums: unsafe { sums.add(m0 * stride + n0) },
-                        stride,
-                        mask: u32::MAX >> (COLS - width),
-                    };
-                    // SAFETY: the packed block holds the rows' terms; the sums are inside the slab
-                    // and masked to its width.
+                    let tile = &mut tile[..height];
+                    // SAFETY: the packed block holds the rows' terms; the caller has seen the
+                    // instructions.
                     unsafe {
-                        match dot.groups {
-                            Groups::One => {
-                                chunk::<1>(&plan, &a, (depth, k1, lanes), height, &b, &place)
-                            }
-                            Groups::EvenOdd => {
-                                chunk::<2>(&plan, &a, (depth, k1, lanes), height, &b, &place);
-                            }
+                        let place = (depth, k1, lanes);
+                        match (dot.groups, plan.short) {
+                            (Groups::One, true) => chunk::<1, true>(&plan, &a, place, &b, tile),
+                            (Groups::One, _) => chunk::<1, false>(&plan, &a, place, &b, tile),
+                            (Groups::EvenOdd, _) => chunk::<2, false>(&plan, &a, place, &b, tile),
                         }
                     }
+                }
+                for (m, tile) in tile.iter().enumerate().take(height) {
+                    row(m).copy_from_slice(&tile[..width]);
                 }
             }
         }
@@ -168,80 +198,66 @@ pub(super) unsafe fn run(dot: &Dot, slab: &Slab<'_>, sums: *mut f32, stride: usi
     true
 }
 
-/// Where a chunk's sums are.
-struct Place {
-    sums: *mut f32,
-    stride: usize,
-    /// The columns that there are.
-    mask: u32,
-}
-
 /// One block of all rows.
 ///
 /// # Safety
-/// `place` is valid for `height` rows. The machine has the instructions.
+/// `a` holds the block of as many rows. The machine has the instructions.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
-unsafe fn chunk<const GROUPS: usize>(
+unsafe fn chunk<const GROUPS: usize, const SHORT: bool>(
     plan: &Plan<'_>,
     a: &PackedA,
     (depth, first, lanes): (usize, usize, usize),
-    height: usize,
     b: &PackedB,
-    place: &Place,
+    tile: &mut [[f32; COLS]],
 ) {
+    let height = tile.len();
     let row = |m: usize| {
         let at = PackedA::place(plan.dot.lanes, (height, depth), m, first);
         Row {
             values: &a.values[at..at + lanes],
             exponents: &a.exponents[at..at + lanes],
-            // SAFETY: inside the chunk.
-            sums: unsafe { place.sums.add(m * place.stride) },
         }
     };
     let mut m = 0;
-    // SAFETY: the caller's promise.
-    unsafe {
-        // As many rows as the registers hold.
-        if GROUPS == 1 {
-            while m + 4 <= height {
-                let rows = [row(m), row(m + 1), row(m + 2), row(m + 3)];
-                block::<4, GROUPS>(plan, rows, b, place.mask);
-                m += 4;
-            }
+    // As many rows as the registers hold.
+    let mut rest = tile;
+    if GROUPS == 1 {
+        let (tiles, left) = rest.as_chunks_mut();
+        for tile in tiles {
+            block::<4, GROUPS, SHORT>(plan, [row(m), row(m + 1), row(m + 2), row(m + 3)], b, tile);
+            m += 4;
         }
-        while m + 2 <= height {
-            block::<2, GROUPS>(plan, [row(m), row(m + 1)], b, place.mask);
-            m += 2;
-        }
-        if m < height {
-            block::<1, GROUPS>(plan, [row(m)], b, place.mask);
-        }
+        rest = left;
+    }
+    let (tiles, rest) = rest.as_chunks_mut();
+    for tile in tiles {
+        block::<2, GROUPS, SHORT>(plan, [row(m), row(m + 1)], b, tile);
+        m += 2;
+    }
+    for tile in rest.as_chunks_mut().0 {
+        block::<1, GROUPS, SHORT>(plan, [row(m)], b, tile);
+        m += 1;
     }
 }
 
-/// A row's terms of one block, and its sums.
+/// A row's terms of one block.
 #[derive(Clone, Copy)]
 struct Row<'a> {
     values: &'a [f32],
-    exponents: &'a [i8],
-    sums: *mut f32,
+    exponents: &'a [u32],
 }
 
-/// One block of some rows.
-///
-/// # Safety
-/// The rows' sums are valid where `mask` is set. The machine has the instructions.
+/// One block of some rows, added to their sums. `SHORT`: see [`Plan::short`].
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
-unsafe fn block<const ROWS: usize, const GROUPS: usize>(
+fn block<const ROWS: usize, const GROUPS: usize, const SHORT: bool>(
     plan: &Plan<'_>,
     rows: [Row<'_>; ROWS],
     b: &PackedB,
-    mask: u32,
+    tile: &mut [[f32; COLS]; ROWS],
 ) {
     let dot = plan.dot;
     let lanes = rows[0].values.len();
     let early = dot.addend == Addend::Early;
-    let halves = [mask as u16, (mask >> 16) as u16];
 
     // The largest exponent of each column.
     let mut largest = [[_mm256_set1_epi8(i8::MIN); GROUPS]; ROWS];
@@ -252,7 +268,8 @@ unsafe fn block<const ROWS: usize, const GROUPS: usize>(
         for (row, largest) in rows.iter().zip(&mut largest) {
             // SAFETY: a row has as many exponents as lanes.
             let of_a = unsafe { *row.exponents.as_ptr().add(k) };
-            let sum = _mm256_adds_epi8(_mm256_set1_epi8(of_a), of_b);
+            let of_a = _mm256_set1_epi32(of_a.cast_signed());
+            let sum = _mm256_adds_epi8(of_a, of_b);
             largest[group] = _mm256_max_epi8(largest[group], sum);
         }
     };
@@ -274,9 +291,8 @@ unsafe fn block<const ROWS: usize, const GROUPS: usize>(
     let mut units = [[[_mm512_setzero_si512(); 2]; GROUPS]; ROWS];
     for row in 0..ROWS {
         for j in 0..2 {
-            // SAFETY: masked.
-            let sum =
-                unsafe { _mm512_maskz_loadu_ps(halves[j], rows[row].sums.wrapping_add(16 * j)) };
+            // SAFETY: 16 sums.
+            let sum = unsafe { _mm512_loadu_ps(tile[row].as_ptr().add(16 * j)) };
             let sum = if dot.flush_subnormals {
                 finish::flush(sum)
             } else {
@@ -341,7 +357,7 @@ unsafe fn block<const ROWS: usize, const GROUPS: usize>(
             add(last - 1, 0);
         }
         first = last;
-        if first >= lanes {
+        if SHORT || first >= lanes {
             break;
         }
         for row in 0..ROWS {
@@ -352,7 +368,6 @@ unsafe fn block<const ROWS: usize, const GROUPS: usize>(
         }
     }
 
-    let short = lanes <= capacity && finish::is_short(dot);
     for row in 0..ROWS {
         for j in 0..2 {
             let before = before[row][j];
@@ -363,18 +378,15 @@ unsafe fn block<const ROWS: usize, const GROUPS: usize>(
                     (units[row][GROUPS - 1][j], exponents[row][GROUPS - 1][j]),
                 ),
             };
-            let result = if short {
+            let result = if SHORT {
                 finish::short(dot, units, exponent, before)
             } else {
                 let mut sum = totals[row][j];
                 sum.add(units);
                 finish::wide(dot, &sum, exponent, before)
             };
-            // SAFETY: masked.
-            unsafe {
-                let sums = rows[row].sums.wrapping_add(16 * j);
-                _mm512_mask_storeu_ps(sums, halves[j], result);
-            }
+            // SAFETY: 16 sums.
+            unsafe { _mm512_storeu_ps(tile[row].as_mut_ptr().add(16 * j), result) };
         }
     }
 }

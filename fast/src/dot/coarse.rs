@@ -15,13 +15,13 @@ use quaver_contract::accumulator::{Addend, Dot, DotOutput, Groups};
 use super::{Operand, Slab, ZERO, narrow, scalar};
 use crate::Isa;
 use crate::aligned::Aligned;
-use crate::decode::Decoder;
+use crate::decode::{self, Decoder};
 
 /// Rows and columns that are summed at once.
 const ROWS: usize = 8;
 const COLS: usize = 32;
 /// Rows that are packed at a time: B is packed once for so many.
-const BLOCK_ROWS: usize = 512;
+const BLOCK_ROWS: usize = 256;
 /// Terms of K that are packed at a time, cut to whole blocks of lanes.
 const BLOCK_K: usize = 256;
 /// Least sum of two exponents that are not zero's.
@@ -29,6 +29,16 @@ const LEAST: i32 = -64;
 
 const DOWN: i32 = _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC;
 const UP: i32 = _MM_FROUND_TO_POS_INF | _MM_FROUND_NO_EXC;
+
+/// The same for every number of a list, as a constant: what only constants index stays in registers.
+macro_rules! unrolled {
+    ($index:ident in [$($number:literal)*] => $body:expr) => {
+        $({
+            let $index: usize = $number;
+            $body;
+        })*
+    };
+}
 
 /// Whether the sums fit: 2^22 units to either side, and exponents of 8 bits.
 fn fits(dot: &Dot, slab: &Slab<'_>) -> bool {
@@ -150,12 +160,17 @@ pub(super) unsafe fn run(dot: &Dot, slab: &Slab<'_>, sums: *mut f32, stride: usi
         exponent: u64::from(narrow(operand.exponent).cast_unsigned()) * 0x0101_0101,
     });
     let decoder_b = Decoder::from_values(slab.table_b.map(|operand| operand.value as f32));
-    let exponents_b = slab.table_b.map(|operand| narrow(operand.exponent));
+    let exponents_b = slab
+        .table_b
+        .map(|operand| narrow(operand.exponent).cast_unsigned());
     let mut b = PackedB {
         positive: Aligned::any(COLS * dot.lanes),
         negative: Aligned::any(COLS * dot.lanes),
         exponents: Aligned::any(COLS / 2 * dot.lanes),
     };
+    // Sums of all rows side by side: those of a result may be a power of two apart, for which caches have few
+    // places.
+    let mut tile = vec![[0f32; COLS]; BLOCK_ROWS];
     for m0 in (0..rows).step_by(BLOCK_ROWS) {
         let height = BLOCK_ROWS.min(rows - m0);
         let groups = height.div_ceil(ROWS);
@@ -168,51 +183,52 @@ pub(super) unsafe fn run(dot: &Dot, slab: &Slab<'_>, sums: *mut f32, stride: usi
             );
             for n0 in (0..cols).step_by(COLS) {
                 let width = COLS.min(cols - n0);
+                let row = |m: usize| {
+                    // SAFETY: inside the slab, and nothing else refers to it meanwhile.
+                    unsafe {
+                        let first = sums.add((m0 + m) * stride + n0);
+                        std::slice::from_raw_parts_mut(first, width)
+                    }
+                };
+                for (m, tile) in tile.iter_mut().enumerate().take(height) {
+                    tile[..width].copy_from_slice(row(m));
+                }
                 for k1 in (0..depth).step_by(dot.lanes) {
                     let lanes = dot.lanes.min(depth - k1);
                     let first = k0 + k1;
                     let codes = slab.b.slice(s![first..first + lanes, n0..n0 + width]);
                     b.fill(&decoder_b, &exponents_b, codes);
-                    for group in 0..groups {
+                    for (group, tile) in tile.as_chunks_mut().0.iter_mut().enumerate().take(groups)
+                    {
                         let at = PackedA::place(groups, depth, (k1, dot.lanes), group);
-                        let m = m0 + group * ROWS;
-                        let here = ROWS.min(rows - m).min(height - group * ROWS);
-                        let mut nowhere = [0.0; COLS];
-                        let nowhere = nowhere.as_mut_ptr();
                         let block = Block {
                             dot,
                             magnitudes: &a.magnitudes[at..at + lanes],
                             turns: &a.turns[at..at + lanes],
                             exponents: &a.exponents[at..at + lanes],
                             b: &b,
-                            columns: u32::MAX >> (COLS - width),
-                            sums: std::array::from_fn(|row| match row < here {
-                                // SAFETY: inside the slab.
-                                true => unsafe { sums.add((m + row) * stride + n0) },
-                                false => nowhere,
-                            }),
                         };
-                        // SAFETY: the sums are inside the slab and masked to its columns.
-                        let left = unsafe { block.run() };
+                        // SAFETY: the caller has seen the instructions.
+                        let left = unsafe { block.run(tile) };
                         if left == [0; ROWS] {
                             continue;
                         }
-                        for (row, left) in left.into_iter().enumerate().take(here) {
-                            for col in (0..COLS).filter(|col| left >> col & 1 == 1) {
-                                let codes = slab.a.row(m + row);
+                        for (row, left) in left.into_iter().enumerate() {
+                            let m = group * ROWS + row;
+                            for col in (0..width).filter(|col| m < height && left >> col & 1 == 1) {
+                                let codes = slab.a.row(m0 + m);
                                 let codes = codes.iter().zip(slab.b.column(n0 + col));
                                 let terms = codes.skip(first).take(lanes).map(|(&a, &b)| {
                                     (slab.table_a[usize::from(a)], slab.table_b[usize::from(b)])
                                 });
                                 let terms: Vec<_> = terms.collect();
-                                // SAFETY: one of the sums.
-                                unsafe {
-                                    let sum = block.sums[row].add(col);
-                                    *sum = scalar::block(dot, *sum, &terms);
-                                }
+                                tile[row][col] = scalar::block(dot, tile[row][col], &terms);
                             }
                         }
                     }
+                }
+                for (m, tile) in tile.iter().enumerate().take(height) {
+                    row(m).copy_from_slice(&tile[..width]);
                 }
             }
         }
@@ -225,7 +241,7 @@ impl PackedB {
     fn fill(
         &mut self,
         decoder: &Decoder,
-        exponents: &[i8; 256],
+        exponents: &[u8; 256],
         codes: ndarray::ArrayView2<'_, u8>,
     ) {
         let width = codes.ncols();
@@ -245,9 +261,9 @@ impl PackedB {
                 *negative = if value > 0.0 { 0.0 } else { value };
             }
             let words = self.exponents[k * COLS / 2..][..COLS / 2].chunks_exact_mut(2);
-            for (words, codes) in words.zip(codes.chunks_exact(4)) {
-                let bytes = [0, 1, 2, 3].map(|i| exponents[usize::from(codes[i])].cast_unsigned());
-                words.fill(i32::from_le_bytes(bytes));
+            let exponents = decode::bytes(exponents, codes);
+            for (words, bytes) in words.zip(exponents.as_chunks().0) {
+                words.fill(i32::from_le_bytes(*bytes));
             }
         }
     }
@@ -260,18 +276,13 @@ struct Block<'a> {
     turns: &'a [[u32; ROWS]],
     exponents: &'a [[u64; ROWS / 2]],
     b: &'a PackedB,
-    /// The columns that there are.
-    columns: u32,
-    sums: [*mut f32; ROWS],
 }
 
 impl Block<'_> {
-    /// The columns of each row whose sums are left as they were: they are too large or too small for this.
-    ///
-    /// # Safety
-    /// The rows' sums are valid in the columns that there are. The machine has the instructions.
+    /// Adds the block to sums. Returns the columns of each row whose sums are left as they were: they are too
+    /// large or too small for this.
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
-    unsafe fn run(&self) -> [u32; ROWS] {
+    fn run(&self, tile: &mut [[f32; COLS]; ROWS]) -> [u32; ROWS] {
         let lanes = self.magnitudes.len();
         assert!(self.turns.len() == lanes && self.exponents.len() == lanes);
         assert!(
@@ -281,7 +292,6 @@ impl Block<'_> {
             unreachable!("`fits` saw a truncation");
         };
         let keep = _mm512_set1_epi32(-1 << (23 - bits));
-        let halves = [self.columns as u16, (self.columns >> 16) as u16];
 
         // The largest exponent of each column: two rows' by turns of four columns, then one's after the other's.
         let mut largest = [_mm512_set1_epi8(i8::MIN); ROWS / 2];
@@ -313,11 +323,11 @@ impl Block<'_> {
         let mut sums = [[_mm512_setzero_ps(); 2]; ROWS];
         for row in 0..ROWS {
             for j in 0..2 {
-                // SAFETY: masked; 16 exponents.
+                // SAFETY: 16 sums and 16 exponents.
                 let (before, exponent) = unsafe {
                     let of_row = exponents[row / 2].as_ptr().add(COLS * (row % 2) + 16 * j);
                     (
-                        _mm512_maskz_loadu_ps(halves[j], self.sums[row].wrapping_add(16 * j)),
+                        _mm512_loadu_ps(tile[row].as_ptr().add(16 * j)),
                         _mm512_cvtepi8_epi32(_mm_loadu_si128(of_row.cast())),
                     )
                 };
@@ -342,33 +352,40 @@ impl Block<'_> {
             }
         }
 
+        let mut own = [[_mm512_setzero_ps(); 2]; ROWS];
+        unrolled!(row in [0 1 2 3 4 5 6 7] => own[row] = sums[row]);
         for (k, (magnitudes, turns)) in self.magnitudes.iter().zip(self.turns).enumerate() {
             // SAFETY: 32 values a term.
-            let [positive, negative] = [&self.b.positive, &self.b.negative].map(|values| unsafe {
-                let values = values.as_ptr().add(k * COLS);
-                [_mm512_load_ps(values), _mm512_load_ps(values.add(16))]
-            });
-            for row in 0..ROWS {
+            let (positive, negative) = unsafe {
+                let positive = self.b.positive.as_ptr().add(k * COLS);
+                let negative = self.b.negative.as_ptr().add(k * COLS);
+                (
+                    [_mm512_load_ps(positive), _mm512_load_ps(positive.add(16))],
+                    [_mm512_load_ps(negative), _mm512_load_ps(negative.add(16))],
+                )
+            };
+            unrolled!(row in [0 1 2 3 4 5 6 7] => {
                 let turn = _mm512_castsi512_ps(_mm512_set1_epi32(turns[row].cast_signed()));
                 let of_a = _mm512_set1_ps(magnitudes[row]);
-                for j in 0..2 {
-                    let sum = _mm512_xor_ps(sums[row][j], turn);
+                unrolled!(j in [0 1] => {
+                    let sum = _mm512_xor_ps(own[row][j], turn);
                     let sum = _mm512_fmadd_round_ps::<DOWN>(of_a, positive[j], sum);
-                    sums[row][j] = _mm512_fmadd_round_ps::<UP>(of_a, negative[j], sum);
-                }
-            }
+                    own[row][j] = _mm512_fmadd_round_ps::<UP>(of_a, negative[j], sum);
+                });
+            });
         }
 
+        unrolled!(row in [0 1 2 3 4 5 6 7] => sums[row] = own[row]);
         for row in 0..ROWS {
             for j in 0..2 {
                 // Exact; a sum of no units is +0.
                 let sum = _mm512_sub_ps(_mm512_abs_ps(sums[row][j]), bases[row][j]);
                 let kept = _mm512_and_si512(_mm512_castps_si512(sum), keep);
-                let here = halves[j] & !(left[row] >> (16 * j)) as u16;
-                // SAFETY: masked.
+                let done = !(left[row] >> (16 * j)) as u16;
+                // SAFETY: 16 sums.
                 unsafe {
-                    let to = self.sums[row].wrapping_add(16 * j);
-                    _mm512_mask_storeu_ps(to, here, _mm512_castsi512_ps(kept));
+                    let to = tile[row].as_mut_ptr().add(16 * j);
+                    _mm512_mask_storeu_ps(to, done, _mm512_castsi512_ps(kept));
                 }
             }
         }

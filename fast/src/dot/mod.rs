@@ -74,23 +74,15 @@ pub(crate) struct Slab<'a> {
 /// # Safety
 /// `sums` is valid for the slab and nothing else touches it.
 pub(crate) unsafe fn run(isa: Isa, dot: &Dot, slab: &Slab<'_>, sums: *mut f32, stride: usize) {
-    let finite = |table: &[Operand; 256], codes: ndarray::ArrayView1<'_, u8>| {
-        codes
-            .iter()
-            .all(|&code| table[usize::from(code)].value.is_finite())
-    };
-    let rows: Vec<bool> = slab
-        .a
-        .rows()
-        .into_iter()
-        .map(|row| finite(slab.table_a, row))
-        .collect();
-    let cols: Vec<bool> = slab
-        .b
-        .columns()
-        .into_iter()
-        .map(|col| finite(slab.table_b, col))
-        .collect();
+    let [of_a, of_b] = [slab.table_a, slab.table_b].map(|table| table.map(|o| o.value.is_finite()));
+    let all = |row: ndarray::ArrayView1<'_, u8>| row.iter().all(|&code| of_a[usize::from(code)]);
+    let rows: Vec<bool> = slab.a.rows().into_iter().map(all).collect();
+    let mut cols = vec![true; slab.b.ncols()];
+    for row in slab.b.rows() {
+        for (finite, &code) in cols.iter_mut().zip(row) {
+            *finite &= of_b[usize::from(code)];
+        }
+    }
     // SAFETY: inside the slab.
     let start = |m: usize, n: usize| unsafe { *sums.add(m * stride + n) };
     let mut special = Vec::new();
