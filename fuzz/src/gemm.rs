@@ -20,7 +20,15 @@ thread_local! {
 }
 
 pub(crate) fn run(bytes: &[u8]) -> bool {
-    job(&mut Unstructured::new(bytes)).unwrap_or(false)
+    let Some((&form, bytes)) = bytes.split_last() else {
+        return false;
+    };
+    job(&mut Unstructured::new(bytes), form).unwrap_or(false)
+}
+
+/// The same numbers, stored by columns.
+fn by_columns(codes: Array2<u8>) -> Array2<u8> {
+    codes.t().as_standard_layout().into_owned().reversed_axes()
 }
 
 /// Words of a few that the fuzzer gives, over and over.
@@ -41,12 +49,17 @@ fn line(input: &mut Unstructured<'_>, length: usize) -> Result<Array1<u32>> {
     Ok(words(input, (1, length), u32::MAX)?.row(0).to_owned())
 }
 
-fn job(input: &mut Unstructured<'_>) -> Result<bool> {
+/// Runs a job; bits of `form` say how tall it is, and how operands are stored.
+fn job(input: &mut Unstructured<'_>, form: u8) -> Result<bool> {
     let formats = Formats::default();
     let all: Vec<&'static Format> = formats.iter().collect();
     let (format_a, format_b) = (*input.choose(&all)?, *input.choose(&all)?);
     let accumulator = input.choose(ACCUMULATORS)?.accumulator;
-    let (m, n) = (input.int_in_range(0..=4)?, input.int_in_range(0..=40)?);
+    let tallest = if form & 7 == 7 { 30 } else { 4 };
+    let (m, n) = (
+        input.int_in_range(0..=tallest)?,
+        input.int_in_range(0..=40)?,
+    );
     let k = input.int_in_range(0..=140)?;
     // Codes that a format does not have, now and then.
     let loose = if input.ratio(1, 16)? { 0xff } else { 0 };
@@ -54,10 +67,16 @@ fn job(input: &mut Unstructured<'_>) -> Result<bool> {
         let codes = words(input, shape, (format.code_mask() | loose) & 0xff)?;
         Ok::<_, arbitrary::Error>(codes.mapv(|code| code as u8))
     };
-    let (a, b) = (
+    let (mut a, mut b) = (
         codes(input, (m, k), format_a)?,
         codes(input, (k, n), format_b)?,
     );
+    if form & 8 != 0 {
+        a = by_columns(a);
+    }
+    if form & 16 != 0 {
+        b = by_columns(b);
+    }
     let init = match input.arbitrary()? {
         true => Some(words(input, (m, n), u32::MAX)?),
         false => None,

@@ -289,8 +289,8 @@ fn block<const ROWS: usize, const GROUPS: usize, const SHORT: bool>(
     let mut exponents = [[[floor; 2]; GROUPS]; ROWS];
     let mut scales = [[[_mm512_setzero_ps(); 2]; GROUPS]; ROWS];
     let mut units = [[[_mm512_setzero_si512(); 2]; GROUPS]; ROWS];
-    for row in 0..ROWS {
-        for j in 0..2 {
+    unrolled!(row in [0 1 2 3] => if row < ROWS {
+        unrolled!(j in [0 1] => {
             // SAFETY: 16 sums.
             let sum = unsafe { _mm512_loadu_ps(tile[row].as_ptr().add(16 * j)) };
             let sum = if dot.flush_subnormals {
@@ -323,8 +323,8 @@ fn block<const ROWS: usize, const GROUPS: usize, const SHORT: bool>(
                     units[row][group][j] = _mm512_cvttps_epi32(term);
                 }
             }
-        }
-    }
+        });
+    });
 
     let capacity = plan.capacity;
     let mut totals = [[Sum::zero(); 2]; ROWS];
@@ -337,15 +337,15 @@ fn block<const ROWS: usize, const GROUPS: usize, const SHORT: bool>(
                 let values = b.values.as_ptr().add(k * COLS);
                 [_mm512_loadu_ps(values), _mm512_loadu_ps(values.add(16))]
             };
-            for row in 0..ROWS {
+            unrolled!(row in [0 1 2 3] => if row < ROWS {
                 // SAFETY: a row has as many values as lanes.
                 let of_a = _mm512_set1_ps(unsafe { *rows[row].values.as_ptr().add(k) });
-                for j in 0..2 {
+                unrolled!(j in [0 1] => {
                     let scaled = _mm512_mul_ps(of_b[j], scales[row][group][j]);
                     let term = _mm512_cvttps_epi32(_mm512_mul_ps(of_a, scaled));
                     units[row][group][j] = _mm512_add_epi32(units[row][group][j], term);
-                }
-            }
+                });
+            });
         };
         let odd = (last - first) % GROUPS;
         for k in (first..last - odd).step_by(GROUPS) {
@@ -368,8 +368,8 @@ fn block<const ROWS: usize, const GROUPS: usize, const SHORT: bool>(
         }
     }
 
-    for row in 0..ROWS {
-        for j in 0..2 {
+    unrolled!(row in [0 1 2 3] => if row < ROWS {
+        unrolled!(j in [0 1] => {
             let before = before[row][j];
             let (units, exponent) = match GROUPS {
                 1 => (units[row][0][j], exponents[row][0][j]),
@@ -387,6 +387,6 @@ fn block<const ROWS: usize, const GROUPS: usize, const SHORT: bool>(
             };
             // SAFETY: 16 sums.
             unsafe { _mm512_storeu_ps(tile[row].as_mut_ptr().add(16 * j), result) };
-        }
-    }
+        });
+    });
 }

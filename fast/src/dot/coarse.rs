@@ -30,16 +30,6 @@ const LEAST: i32 = -64;
 const DOWN: i32 = _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC;
 const UP: i32 = _MM_FROUND_TO_POS_INF | _MM_FROUND_NO_EXC;
 
-/// The same for every number of a list, as a constant: what only constants index stays in registers.
-macro_rules! unrolled {
-    ($index:ident in [$($number:literal)*] => $body:expr) => {
-        $({
-            let $index: usize = $number;
-            $body;
-        })*
-    };
-}
-
 /// Whether the sums fit: 2^22 units to either side, and exponents of 8 bits.
 fn fits(dot: &Dot, slab: &Slab<'_>) -> bool {
     // Products are below 2^(F+2) units, the addend below 2^(F+1).
@@ -321,8 +311,8 @@ impl Block<'_> {
         let mut left = [0u32; ROWS];
         let mut bases = [[_mm512_setzero_ps(); 2]; ROWS];
         let mut sums = [[_mm512_setzero_ps(); 2]; ROWS];
-        for row in 0..ROWS {
-            for j in 0..2 {
+        unrolled!(row in [0 1 2 3 4 5 6 7] => {
+            unrolled!(j in [0 1] => {
                 // SAFETY: 16 sums and 16 exponents.
                 let (before, exponent) = unsafe {
                     let of_row = exponents[row / 2].as_ptr().add(COLS * (row % 2) + 16 * j);
@@ -349,11 +339,9 @@ impl Block<'_> {
                 let sum = _mm512_add_round_ps::<DOWN>(base, before);
                 sums[row][j] = _mm512_mask_add_round_ps::<UP>(sum, negative, base, before);
                 bases[row][j] = base;
-            }
-        }
+            });
+        });
 
-        let mut own = [[_mm512_setzero_ps(); 2]; ROWS];
-        unrolled!(row in [0 1 2 3 4 5 6 7] => own[row] = sums[row]);
         for (k, (magnitudes, turns)) in self.magnitudes.iter().zip(self.turns).enumerate() {
             // SAFETY: 32 values a term.
             let (positive, negative) = unsafe {
@@ -368,16 +356,15 @@ impl Block<'_> {
                 let turn = _mm512_castsi512_ps(_mm512_set1_epi32(turns[row].cast_signed()));
                 let of_a = _mm512_set1_ps(magnitudes[row]);
                 unrolled!(j in [0 1] => {
-                    let sum = _mm512_xor_ps(own[row][j], turn);
+                    let sum = _mm512_xor_ps(sums[row][j], turn);
                     let sum = _mm512_fmadd_round_ps::<DOWN>(of_a, positive[j], sum);
-                    own[row][j] = _mm512_fmadd_round_ps::<UP>(of_a, negative[j], sum);
+                    sums[row][j] = _mm512_fmadd_round_ps::<UP>(of_a, negative[j], sum);
                 });
             });
         }
 
-        unrolled!(row in [0 1 2 3 4 5 6 7] => sums[row] = own[row]);
-        for row in 0..ROWS {
-            for j in 0..2 {
+        unrolled!(row in [0 1 2 3 4 5 6 7] => {
+            unrolled!(j in [0 1] => {
                 // Exact; a sum of no units is +0.
                 let sum = _mm512_sub_ps(_mm512_abs_ps(sums[row][j]), bases[row][j]);
                 let kept = _mm512_and_si512(_mm512_castps_si512(sum), keep);
@@ -387,8 +374,8 @@ impl Block<'_> {
                     let to = tile[row].as_mut_ptr().add(16 * j);
                     _mm512_mask_storeu_ps(to, done, _mm512_castsi512_ps(kept));
                 }
-            }
-        }
+            });
+        });
         left
     }
 }

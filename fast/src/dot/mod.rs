@@ -4,6 +4,17 @@
 //! at once for finite operands, and [`coarse`] where few bits are kept; elements that meet a NaN or an
 //! infinity go to the scalar code.
 
+/// The same for every number of a list, as a constant: what only constants index stays in registers.
+#[cfg(target_arch = "x86_64")]
+macro_rules! unrolled {
+    ($index:ident in [$($number:literal)*] => $body:expr) => {
+        $({
+            let $index: usize = $number;
+            $body;
+        })*
+    };
+}
+
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 #[cfg(target_arch = "x86_64")]
