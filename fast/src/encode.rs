@@ -1,5 +1,5 @@
-//! Binary32 to codes (numerics.md, section 5), in integer arithmetic without branches, so that a
-//! loop over it vectorises.
+//! Binary32 to codes (numerics.md, section 5), without branches, so that a loop over it vectorises: in
+//! integer arithmetic, but for the units of small numbers, which a binary32 sum rounds.
 
 mod rare;
 
@@ -8,6 +8,7 @@ use quaver_contract::{
 };
 
 use crate::Isa;
+use crate::float_environment::FloatEnvironment;
 use crate::isa::for_each_isa;
 
 const INFINITY: u32 = 0x7f80_0000;
@@ -198,7 +199,13 @@ impl Encoder {
             return;
         }
         match self.rounding {
-            Rounding::NearestEven => nearest_even(isa, self, values, codes),
+            Rounding::NearestEven => match Nearest::of(self) {
+                Some(nearest) => {
+                    let _environment = FloatEnvironment::enter();
+                    narrow_nearest_even(isa, &nearest, values, codes);
+                }
+                None => nearest_even(isa, self, values, codes),
+            },
             Rounding::TowardZero => toward_zero(isa, self, values, codes),
             Rounding::TowardPositive => toward_positive(isa, self, values, codes),
             Rounding::TowardNegative => toward_negative(isa, self, values, codes),
@@ -267,6 +274,99 @@ fn float_loop<const ROUNDING: u32, T: Code>(encoder: &Encoder, values: &[f32], c
     }
 }
 
+/// Rounding to the nearest code of a format of at most 8 bits, with all that is constant made ready.
+#[derive(Clone, Copy)]
+struct Nearest {
+    /// Bits of a magnitude beyond the target's fraction, and what rounds them, an odd code's 1 apart.
+    shift: u32,
+    round: u32,
+    /// Taken from a normal number's exponent and fraction.
+    offset: u32,
+    /// The smallest normal magnitude, and a number whose last place is the unit below it.
+    smallest: u32,
+    places: u32,
+    max_code: u32,
+    sign_shift: u32,
+    /// Codes, and 16 bits further up the bits that a negative input inverts in them.
+    sign: u32,
+    zero: u32,
+    overflow: u32,
+    infinity: u32,
+    nan: u32,
+}
+
+impl Nearest {
+    /// `None` for formats of more bits, and where a code's parity is its exponent's.
+    fn of(encoder: &Encoder) -> Option<Self> {
+        let bits = 32 - encoder.sign_shift;
+        let with_sign = |code: u32, sign: u32| code | sign << 16;
+        let places = encoder.min_field + encoder.min_shift;
+        (bits <= 8 && encoder.fraction_bits > 0 && places < 255).then(|| Self {
+            shift: encoder.min_shift,
+            round: (1 << encoder.min_shift >> 1) - 1,
+            offset: (encoder.min_field - 1) << encoder.fraction_bits,
+            smallest: encoder.min_field << 23,
+            places: places << 23,
+            max_code: encoder.max_code,
+            sign_shift: encoder.sign_shift,
+            sign: encoder.sign_mask << 16,
+            zero: if encoder.no_negative_zero {
+                0
+            } else {
+                encoder.sign_mask << 16
+            },
+            overflow: with_sign(encoder.overflow_code, encoder.overflow_sign),
+            infinity: with_sign(encoder.infinity_code, encoder.infinity_sign),
+            nan: with_sign(encoder.nan_code, encoder.nan_sign),
+        })
+    }
+
+    /// Runs under [`FloatEnvironment`].
+    #[inline(always)]
+    fn code(&self, value: u32) -> u32 {
+        let magnitude = value & 0x7fff_ffff;
+        // A carry moves up to the next exponent.
+        let odd = magnitude >> self.shift & 1;
+        let normal = ((magnitude + self.round + odd) >> self.shift).wrapping_sub(self.offset);
+        // The sum is rounded to whole units, which its lowest bits count.
+        let sum = f32::from_bits(magnitude) + f32::from_bits(self.places);
+        let below = sum.to_bits().wrapping_sub(self.places);
+        let code = if magnitude < self.smallest {
+            below
+        } else {
+            normal
+        };
+        let mut word = if code == 0 {
+            self.zero
+        } else {
+            code | self.sign
+        };
+        word = if code > self.max_code {
+            self.overflow
+        } else {
+            word
+        };
+        word = if magnitude == INFINITY {
+            self.infinity
+        } else {
+            word
+        };
+        word = if magnitude > INFINITY { self.nan } else { word };
+        (word ^ (value >> self.sign_shift & word >> 16)) & 0xff
+    }
+}
+
+#[inline(always)]
+fn nearest_loop<T: Code>(nearest: &Nearest, values: &[f32], codes: &mut [T]) {
+    let nearest = *nearest;
+    for (code, value) in codes.iter_mut().zip(values) {
+        *code = T::new(nearest.code(value.to_bits()));
+    }
+}
+
+for_each_isa! {
+    fn narrow_nearest_even<[] T: Code>(nearest: &Nearest, values: &[f32], codes: &mut [T]) = nearest_loop::<T>
+}
 for_each_isa! {
     fn nearest_even<[] T: Code>(encoder: &Encoder, values: &[f32], codes: &mut [T]) = float_loop::<NEAREST_EVEN, T>
 }
