@@ -230,7 +230,7 @@ pub struct Counters {
 /// The result of a job.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JobResult {
-    /// Codes of D in the job's output format, shape `(M, N)`.
+    /// Codes of D in the job's output format, shape `(M, N)`, stored by rows or by columns.
     pub values: Array2<u32>,
     /// What the engine's clock counted; `None` for engines without one.
     pub counters: Option<Counters>,

@@ -10,6 +10,7 @@ use quaver_contract::{
 use crate::Isa;
 use crate::float_environment::FloatEnvironment;
 use crate::isa::for_each_isa;
+use crate::memory;
 
 const INFINITY: u32 = 0x7f80_0000;
 
@@ -358,8 +359,20 @@ impl Nearest {
 
 #[inline(always)]
 fn nearest_loop<T: Code>(nearest: &Nearest, values: &[f32], codes: &mut [T]) {
+    /// Values that are encoded between two requests of memory, and how far ahead those are.
+    const STEP: usize = 64;
+    const AHEAD: usize = 1024;
     let nearest = *nearest;
-    for (code, value) in codes.iter_mut().zip(values) {
+    let (steps, rest) = values.as_chunks::<STEP>();
+    let (steps_out, rest_out) = codes.as_chunks_mut::<STEP>();
+    for (values, codes) in steps.iter().zip(steps_out) {
+        // The machine looks ahead by itself, but not beyond a page.
+        memory::prefetch::<STEP, _>(values.as_ptr().wrapping_add(AHEAD));
+        for (code, value) in codes.iter_mut().zip(values) {
+            *code = T::new(nearest.code(value.to_bits()));
+        }
+    }
+    for (code, value) in rest_out.iter_mut().zip(rest) {
         *code = T::new(nearest.code(value.to_bits()));
     }
 }

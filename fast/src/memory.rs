@@ -36,3 +36,16 @@ pub(crate) fn ask_large_pages<T>(memory: &mut [std::mem::MaybeUninit<T>]) {
 /// Other systems decide on their own.
 #[cfg(not(target_os = "linux"))]
 pub(crate) fn ask_large_pages<T>(_: &mut [std::mem::MaybeUninit<T>]) {}
+
+/// Asks for values that are read soon; they may be anywhere.
+#[inline(always)]
+pub(crate) fn prefetch<const COUNT: usize, T>(values: *const T) {
+    #[cfg(target_arch = "x86_64")]
+    for byte in (0..COUNT * size_of::<T>()).step_by(64) {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        // SAFETY: an address that is only asked for may be any.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(values.cast::<i8>().wrapping_add(byte)) };
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = values;
+}
