@@ -206,17 +206,19 @@ pub(crate) unsafe fn run(
             }
             for k0 in (0..terms.max(1)).step_by(depth) {
                 let k1 = terms.min(k0 + depth);
-                partial.fill(0.0);
                 let a = a.slice(s![m0..m0 + height, k0..k1]);
                 let b = b.slice(s![k0..k1, n0..n0 + width]);
                 #[cfg(target_arch = "x86_64")]
                 let done = integers.as_ref().is_some_and(|integers| {
                     // SAFETY: the block of sums has this shape.
-                    unsafe { integers.multiply_add(a, b, partial.as_mut_ptr(), block_n) };
+                    unsafe { integers.multiply(a, b, partial.as_mut_ptr(), block_n) };
                     true
                 });
                 #[cfg(not(target_arch = "x86_64"))]
                 let done = false;
+                if !done || k0 == k1 {
+                    partial.fill(0.0);
+                }
                 let sums = partial.chunks_exact_mut(block_m * block_n);
                 for (pair, sums) in plan.pairs.iter().zip(sums).filter(|_| !done) {
                     let operands = Operands {

@@ -92,12 +92,12 @@ impl Kernel {
         (terms >= LEAST_TERMS).then_some(Self { a, b, terms })
     }
 
-    /// `sums += a * b` for the finite values, exactly as long as binary64 holds the sums. Rows of
-    /// `sums` are `stride` apart.
+    /// The finite values' products in `sums`, of any value before, exactly as long as binary64 holds
+    /// their sums. Rows of `sums` are `stride` apart.
     ///
     /// # Safety
     /// `sums` is valid for the product's shape and nothing else touches it.
-    pub(crate) unsafe fn multiply_add(
+    pub(crate) unsafe fn multiply(
         &self,
         a: ArrayView2<'_, u8>,
         b: ArrayView2<'_, u8>,
@@ -124,9 +124,7 @@ impl Kernel {
             for m0 in (0..rows).step_by(BLOCK_M) {
                 let height = BLOCK_M.min(rows - m0);
                 let codes = a.slice(ndarray::s![m0..m0 + height, k0..k0 + depth]);
-                for (plane, out) in packed_a.chunks_exact_mut(plane_a).enumerate() {
-                    pack_a(&self.a.planes[plane], codes, out);
-                }
+                pack_a(&self.a.planes, codes, &mut packed_a);
                 for panel in 0..panels {
                     let width = COLS.min(cols - panel * COLS);
                     for m1 in (0..height).step_by(ROWS) {
@@ -146,7 +144,7 @@ impl Kernel {
                             };
                             let of = |plane: usize| &tile[plane][row * COLS..][..width];
                             // SAFETY: `new` saw the instructions.
-                            unsafe { self.empty(of(0), of(1), of(2), sums) };
+                            unsafe { self.empty(of(0), of(1), of(2), sums, k0 == 0) };
                         }
                     }
                 }
@@ -154,30 +152,44 @@ impl Kernel {
         }
     }
 
-    /// Adds 32-bit sums to those in binary64.
+    /// Adds 32-bit sums to those in binary64, or puts the first ones there.
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
-    fn empty(&self, low: &[i32], both: &[i32], high: &[i32], sums: &mut [f64]) {
+    fn empty(&self, low: &[i32], both: &[i32], high: &[i32], sums: &mut [f64], first: bool) {
         let unit = 2f64.powi(self.a.unit + self.b.unit);
         let (up, twice) = (unit * 2f64.powi(SHIFT), unit * 2f64.powi(2 * SHIFT));
         for (((sum, &low), &both), &high) in sums.iter_mut().zip(low).zip(both).zip(high) {
             let mixed = both.wrapping_sub(low).wrapping_sub(high);
-            *sum += f64::from(low) * unit + f64::from(mixed) * up + f64::from(high) * twice;
+            let before = if first { 0.0 } else { *sum };
+            let own = f64::from(low) * unit + f64::from(mixed) * up + f64::from(high) * twice;
+            *sum = before + own;
         }
     }
 }
 
-/// Panels of rows: for each panel, for each two terms, its rows' pairs next to each other.
-fn pack_a(values: &[i16; 256], codes: ArrayView2<'_, u8>, out: &mut [i32]) {
+/// Panels of rows: for each plane, for each panel, for each two terms, its rows' pairs next to each other.
+fn pack_a(planes: &[[i16; 256]; PLANES], codes: ArrayView2<'_, u8>, out: &mut [i32]) {
     let (rows, depth) = codes.dim();
     let pairs = depth.div_ceil(2);
+    let values: [[i16; PLANES]; 256] = std::array::from_fn(|code| planes.map(|plane| plane[code]));
+    let plane = out.len() / PLANES;
+    let (low, rest) = out.split_at_mut(plane);
+    let (both, high) = rest.split_at_mut(plane);
     for (m, row) in codes.rows().into_iter().enumerate() {
         let first = m / ROWS * ROWS;
         let height = ROWS.min(rows - first);
-        let panel = &mut out[first * pairs..][..height * pairs];
+        let panel = |plane| -> &mut [i32] {
+            let plane: &mut [i32] = plane;
+            &mut plane[first * pairs..][..height * pairs]
+        };
+        let panels = [&mut *low, &mut *both, &mut *high].map(panel);
+        let [low, both, high] = panels.map(|panel| panel.chunks_exact_mut(height));
         let mut row = row.iter().map(|&code| values[usize::from(code)]);
-        for pair in panel.chunks_exact_mut(height) {
-            let (even, odd) = (row.next().unwrap_or(0), row.next().unwrap_or(0));
-            pair[m - first] = join(even, odd);
+        for ((low, both), high) in low.zip(both).zip(high) {
+            let even = row.next().unwrap_or_default();
+            let odd = row.next().unwrap_or_default();
+            low[m - first] = join(even[0], odd[0]);
+            both[m - first] = join(even[1], odd[1]);
+            high[m - first] = join(even[2], odd[2]);
         }
     }
 }

@@ -11,13 +11,11 @@ use ndarray::{ArrayView2, s};
 use quaver_contract::accumulator::{Addend, Dot, Groups};
 
 use super::finish::{self, Sum};
-use super::{Operand, Slab, ZERO, narrow};
+use super::{COLS, Columns, Operand, Slab, ZERO, narrow};
 use crate::Isa;
 use crate::aligned::Aligned;
 use crate::decode::{self, Decoder};
 
-/// Columns of a chunk.
-const COLS: usize = 32;
 /// Rows that are decoded at a time: B is decoded once for so many.
 const BLOCK_ROWS: usize = 256;
 /// Terms of K that are decoded at a time, cut to whole blocks of lanes.
@@ -135,8 +133,6 @@ pub(super) unsafe fn run(dot: &Dot, slab: &Slab<'_>, sums: *mut f32, stride: usi
         values: Aligned::any(COLS * dot.lanes),
         exponents: vec![[0; COLS]; dot.lanes],
     };
-    // Sums of all rows side by side: those of a result may be a power of two apart, for which caches have
-    // few places.
     let mut tile = vec![[0f32; COLS]; BLOCK_ROWS];
     for m0 in (0..rows).step_by(BLOCK_ROWS) {
         let height = BLOCK_ROWS.min(rows - m0);
@@ -149,16 +145,12 @@ pub(super) unsafe fn run(dot: &Dot, slab: &Slab<'_>, sums: *mut f32, stride: usi
             );
             for n0 in (0..cols).step_by(COLS) {
                 let width = COLS.min(cols - n0);
-                let row = |m: usize| {
-                    // SAFETY: inside the slab, and nothing else refers to it meanwhile.
-                    unsafe {
-                        let first = sums.add((m0 + m) * stride + n0);
-                        std::slice::from_raw_parts_mut(first, width)
-                    }
+                // SAFETY: inside the slab, and nothing else refers to it meanwhile.
+                let columns = unsafe {
+                    let first = sums.add(m0 * stride + n0);
+                    Columns::new(first, stride, width)
                 };
-                for (m, tile) in tile.iter_mut().enumerate().take(height) {
-                    tile[..width].copy_from_slice(row(m));
-                }
+                columns.read(&mut tile[..height]);
                 for k1 in (0..depth).step_by(dot.lanes) {
                     let lanes = dot.lanes.min(depth - k1);
                     for k in 0..lanes {
@@ -189,9 +181,7 @@ pub(super) unsafe fn run(dot: &Dot, slab: &Slab<'_>, sums: *mut f32, stride: usi
                         }
                     }
                 }
-                for (m, tile) in tile.iter().enumerate().take(height) {
-                    row(m).copy_from_slice(&tile[..width]);
-                }
+                columns.write(&tile[..height]);
             }
         }
     }

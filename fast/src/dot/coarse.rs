@@ -12,14 +12,13 @@ use std::arch::x86_64::*;
 use ndarray::s;
 use quaver_contract::accumulator::{Addend, Dot, DotOutput, Groups};
 
-use super::{Operand, Slab, ZERO, narrow, scalar};
+use super::{COLS, Columns, Operand, Slab, ZERO, narrow, scalar};
 use crate::Isa;
 use crate::aligned::Aligned;
 use crate::decode::{self, Decoder};
 
-/// Rows and columns that are summed at once.
+/// Rows that are summed at once.
 const ROWS: usize = 8;
-const COLS: usize = 32;
 /// Rows that are packed at a time: B is packed once for so many.
 const BLOCK_ROWS: usize = 256;
 /// Terms of K that are packed at a time, cut to whole blocks of lanes.
@@ -158,8 +157,6 @@ pub(super) unsafe fn run(dot: &Dot, slab: &Slab<'_>, sums: *mut f32, stride: usi
         negative: Aligned::any(COLS * dot.lanes),
         exponents: Aligned::any(COLS / 2 * dot.lanes),
     };
-    // Sums of all rows side by side: those of a result may be a power of two apart, for which caches have few
-    // places.
     let mut tile = vec![[0f32; COLS]; BLOCK_ROWS];
     for m0 in (0..rows).step_by(BLOCK_ROWS) {
         let height = BLOCK_ROWS.min(rows - m0);
@@ -173,16 +170,12 @@ pub(super) unsafe fn run(dot: &Dot, slab: &Slab<'_>, sums: *mut f32, stride: usi
             );
             for n0 in (0..cols).step_by(COLS) {
                 let width = COLS.min(cols - n0);
-                let row = |m: usize| {
-                    // SAFETY: inside the slab, and nothing else refers to it meanwhile.
-                    unsafe {
-                        let first = sums.add((m0 + m) * stride + n0);
-                        std::slice::from_raw_parts_mut(first, width)
-                    }
+                // SAFETY: inside the slab, and nothing else refers to it meanwhile.
+                let columns = unsafe {
+                    let first = sums.add(m0 * stride + n0);
+                    Columns::new(first, stride, width)
                 };
-                for (m, tile) in tile.iter_mut().enumerate().take(height) {
-                    tile[..width].copy_from_slice(row(m));
-                }
+                columns.read(&mut tile[..height]);
                 for k1 in (0..depth).step_by(dot.lanes) {
                     let lanes = dot.lanes.min(depth - k1);
                     let first = k0 + k1;
@@ -217,9 +210,7 @@ pub(super) unsafe fn run(dot: &Dot, slab: &Slab<'_>, sums: *mut f32, stride: usi
                         }
                     }
                 }
-                for (m, tile) in tile.iter().enumerate().take(height) {
-                    row(m).copy_from_slice(&tile[..width]);
-                }
+                columns.write(&tile[..height]);
             }
         }
     }
