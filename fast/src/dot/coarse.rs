@@ -35,7 +35,7 @@ fn fits(dot: &Dot, slab: &Slab<'_>) -> bool {
     let units = (dot.lanes as u64 + 1) << (dot.fraction_bits + 2).min(32);
     let exponents = [slab.table_a, slab.table_b].into_iter().flatten();
     let narrow =
-        |operand: &Operand| operand.exponent == ZERO || (-32..=60).contains(&operand.exponent);
+        |operand: &Operand| operand.exponent == ZERO || (-32..=50).contains(&operand.exponent);
     let Dot {
         groups: Groups::One,
         addend: Addend::Early,
