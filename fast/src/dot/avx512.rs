@@ -11,10 +11,11 @@ use ndarray::{ArrayView2, s};
 use quaver_contract::accumulator::{Addend, Dot, Groups};
 
 use super::finish::{self, Sum};
-use super::{COLS, Columns, Operand, Slab, ZERO, narrow};
+use super::{COLS, Operand, Slab, ZERO, narrow, read, write};
 use crate::Isa;
 use crate::aligned::Aligned;
 use crate::decode::{self, Decoder};
+use crate::scaled::Rows;
 
 /// Rows that are decoded at a time: B is decoded once for so many.
 const BLOCK_ROWS: usize = 256;
@@ -146,11 +147,8 @@ pub(super) unsafe fn run(dot: &Dot, slab: &Slab<'_>, sums: *mut f32, stride: usi
             for n0 in (0..cols).step_by(COLS) {
                 let width = COLS.min(cols - n0);
                 // SAFETY: inside the slab, and nothing else refers to it meanwhile.
-                let columns = unsafe {
-                    let first = sums.add(m0 * stride + n0);
-                    Columns::new(first, stride, width)
-                };
-                columns.read(&mut tile[..height]);
+                let columns = unsafe { Rows::new(sums.add(m0 * stride + n0), stride) };
+                read(&columns, width, &mut tile[..height]);
                 for k1 in (0..depth).step_by(dot.lanes) {
                     let lanes = dot.lanes.min(depth - k1);
                     for k in 0..lanes {
@@ -181,7 +179,7 @@ pub(super) unsafe fn run(dot: &Dot, slab: &Slab<'_>, sums: *mut f32, stride: usi
                         }
                     }
                 }
-                columns.write(&tile[..height]);
+                write(&columns, width, &tile[..height]);
             }
         }
     }

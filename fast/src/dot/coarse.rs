@@ -12,10 +12,11 @@ use std::arch::x86_64::*;
 use ndarray::s;
 use quaver_contract::accumulator::{Addend, Dot, DotOutput, Groups};
 
-use super::{COLS, Columns, Operand, Slab, ZERO, narrow, scalar};
+use super::{COLS, Operand, Slab, ZERO, narrow, read, scalar, write};
 use crate::Isa;
 use crate::aligned::Aligned;
 use crate::decode::{self, Decoder};
+use crate::scaled::Rows;
 
 /// Rows that are summed at once.
 const ROWS: usize = 8;
@@ -171,11 +172,8 @@ pub(super) unsafe fn run(dot: &Dot, slab: &Slab<'_>, sums: *mut f32, stride: usi
             for n0 in (0..cols).step_by(COLS) {
                 let width = COLS.min(cols - n0);
                 // SAFETY: inside the slab, and nothing else refers to it meanwhile.
-                let columns = unsafe {
-                    let first = sums.add(m0 * stride + n0);
-                    Columns::new(first, stride, width)
-                };
-                columns.read(&mut tile[..height]);
+                let columns = unsafe { Rows::new(sums.add(m0 * stride + n0), stride) };
+                read(&columns, width, &mut tile[..height]);
                 for k1 in (0..depth).step_by(dot.lanes) {
                     let lanes = dot.lanes.min(depth - k1);
                     let first = k0 + k1;
@@ -210,7 +208,7 @@ pub(super) unsafe fn run(dot: &Dot, slab: &Slab<'_>, sums: *mut f32, stride: usi
                         }
                     }
                 }
-                columns.write(&tile[..height]);
+                write(&columns, width, &tile[..height]);
             }
         }
     }

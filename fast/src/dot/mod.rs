@@ -29,6 +29,8 @@ use quaver_contract::{Encoding, Format};
 
 use crate::Isa;
 use crate::decode::decode;
+#[cfg(target_arch = "x86_64")]
+use crate::scaled::Rows;
 
 /// A decoded operand.
 #[derive(Clone, Copy, Debug, Default)]
@@ -84,43 +86,20 @@ pub(crate) struct Slab<'a> {
 #[cfg(target_arch = "x86_64")]
 const COLS: usize = 32;
 
-/// Some columns of a result's rows. They may be a power of two apart, for which caches have few places: sums are
-/// copied to lie side by side while they are added to.
+/// Copies some columns' sums to lie side by side while they are added to: a result's rows may be a power of two
+/// apart, for which caches have few places.
 #[cfg(target_arch = "x86_64")]
-struct Columns {
-    start: *mut f32,
-    stride: usize,
-    width: usize,
+fn read(columns: &Rows, width: usize, tile: &mut [[f32; COLS]]) {
+    for (row, sums) in tile.iter_mut().enumerate() {
+        sums[..width].copy_from_slice(columns.row(row, width));
+    }
 }
 
+/// Copies them back.
 #[cfg(target_arch = "x86_64")]
-impl Columns {
-    /// # Safety
-    /// While this lives, the rows that are asked for are valid and nothing else touches them.
-    unsafe fn new(start: *mut f32, stride: usize, width: usize) -> Self {
-        Self {
-            start,
-            stride,
-            width,
-        }
-    }
-
-    #[allow(clippy::mut_from_ref, reason = "one row at a time")]
-    fn row(&self, row: usize) -> &mut [f32] {
-        // SAFETY: the promise of `new`.
-        unsafe { std::slice::from_raw_parts_mut(self.start.add(row * self.stride), self.width) }
-    }
-
-    fn read(&self, tile: &mut [[f32; COLS]]) {
-        for (row, sums) in tile.iter_mut().enumerate() {
-            sums[..self.width].copy_from_slice(self.row(row));
-        }
-    }
-
-    fn write(&self, tile: &[[f32; COLS]]) {
-        for (row, sums) in tile.iter().enumerate() {
-            self.row(row).copy_from_slice(&sums[..self.width]);
-        }
+fn write(columns: &Rows, width: usize, tile: &[[f32; COLS]]) {
+    for (row, sums) in tile.iter().enumerate() {
+        columns.row(row, width).copy_from_slice(&sums[..width]);
     }
 }
 
