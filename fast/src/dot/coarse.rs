@@ -368,3 +368,89 @@ impl Block<'_> {
         left
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::Array2;
+    use quaver_contract::Accumulator;
+    use quaver_contract::accumulator::TABLE;
+
+    /// Zero, and numbers of both signs at the ends of the exponents from -32 up to the largest.
+    fn table(largest: i32) -> [Operand; 256] {
+        std::array::from_fn(|code| {
+            let (value, exponent) = match code % 6 {
+                1 => (1.0, largest),
+                2 => (-1.875, largest),
+                3 => (1.5, -32),
+                4 => (-1.0, -32),
+                5 => (1.25, (largest - 32) / 2),
+                _ => {
+                    return Operand {
+                        value: 0.0,
+                        exponent: ZERO,
+                    };
+                }
+            };
+            Operand {
+                value: value * 2f64.powi(exponent),
+                exponent,
+            }
+        })
+    }
+
+    #[test]
+    fn sums_at_the_ends_of_the_exponents_vs_scalar() {
+        if !Isa::Avx512.is_available() {
+            return;
+        }
+        let mut units = 0;
+        for row in TABLE {
+            let Accumulator::Dot(dot) = row.accumulator else {
+                continue;
+            };
+            let (m, n, k) = (11, 37, 2 * dot.lanes + 3);
+            let a = Array2::from_shape_fn((m, k), |(m, k)| ((7 * m + 5 * k + m * k) % 251) as u8);
+            let b = Array2::from_shape_fn((k, n), |(k, n)| ((3 * n + 11 * k + n * k) % 253) as u8);
+            let slab = |table| Slab {
+                a: a.view(),
+                b: b.view(),
+                table_a: table,
+                table_b: table,
+            };
+            let inits = [
+                0.0,
+                -0.0,
+                1.0,
+                -1e38,
+                f32::from_bits(1),
+                3e-39,
+                f32::INFINITY,
+                1e9,
+            ];
+            let before = Array2::from_shape_fn((m, n), |(m, n)| inits[(m + 3 * n) % inits.len()]);
+            let [fitting, beyond] = [50, 51].map(table);
+            let mut sums = before.clone();
+            // SAFETY: sums of the slab's shape; the instructions were just seen.
+            unsafe {
+                assert!(!run(&dot, &slab(&beyond), sums.as_mut_ptr(), n));
+                if !run(&dot, &slab(&fitting), sums.as_mut_ptr(), n) {
+                    continue;
+                }
+            }
+            units += 1;
+            for ((m, n), &sum) in sums.indexed_iter() {
+                let terms = a.row(m).into_iter().zip(b.column(n));
+                let terms =
+                    terms.map(|(&a, &b)| (fitting[usize::from(a)], fitting[usize::from(b)]));
+                let terms: Vec<_> = terms.collect();
+                let blocks = terms.chunks(dot.lanes);
+                let expected =
+                    blocks.fold(before[(m, n)], |sum, block| scalar::block(&dot, sum, block));
+                let what = format!("{} at {m}, {n}: {sum:e}, not {expected:e}", row.name);
+                assert_eq!(sum.to_bits(), expected.to_bits(), "{what}");
+            }
+        }
+        assert!(units > 0, "no accumulator of the table is one of these");
+    }
+}
