@@ -8,7 +8,7 @@ use quaver_contract::{Accumulator, BlockScales, Conversion, Engine, Format, Form
 use quaver_fast::encode::Encoder;
 use quaver_fast::{Fast, Isa};
 
-use crate::{Amount, BenchError, Measurement, Options, pairs, seconds, start_peer};
+use crate::{Amount, BenchError, Measurement, Options, pairs, seconds, start_peer, warmed};
 
 const CUBE: (usize, usize, usize) = (1024, 1024, 1024);
 /// M, N, K of the shapes on one and two threads.
@@ -220,7 +220,7 @@ pub(crate) fn quantise(
                 Ok(fast.run(&job)?)
             })
         },
-        || seconds(|| Ok(alone.run(&job)?)),
+        || warmed(|| seconds(|| Ok(alone.run(&job)?))),
     )?);
     Ok(())
 }

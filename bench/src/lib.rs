@@ -9,7 +9,7 @@ mod models;
 mod peer;
 
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use peer::Peer;
 use serde::Serialize;
@@ -164,7 +164,20 @@ impl Amount {
     }
 }
 
-/// Alternates two timed runs and makes a measurement of their amounts per second.
+/// How long work is repeated before it is timed. Processors that were idle are slow at first, and those of a
+/// virtual machine may share one core until its host has noticed.
+const WARM_UP: Duration = Duration::from_millis(100);
+
+/// Seconds of the last of repeated runs, which began after [`WARM_UP`].
+fn warmed(mut run: impl FnMut() -> Result<f64, BenchError>) -> Result<f64, BenchError> {
+    let start = Instant::now();
+    while start.elapsed() < WARM_UP {
+        run()?;
+    }
+    run()
+}
+
+/// Alternates two timed runs, ours after others of its own, and makes a measurement of their amounts per second.
 fn pairs(
     options: &Options,
     name: String,
@@ -173,11 +186,9 @@ fn pairs(
     mut ours: impl FnMut() -> Result<f64, BenchError>,
     mut peer: impl FnMut() -> Result<f64, BenchError>,
 ) -> Result<Measurement, BenchError> {
-    ours()?;
-    peer()?;
     let (mut our_seconds, mut peer_seconds, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..options.pairs.max(5) {
-        let (our, peer) = (ours()?, peer()?);
+        let (our, peer) = (warmed(&mut ours)?, peer()?);
         our_seconds.push(our);
         peer_seconds.push(peer);
         ratios.push(amount.ours / our / (amount.peer / peer));

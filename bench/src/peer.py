@@ -1,7 +1,8 @@
 """The Python side of a benchmark: times one operation of a peer library for each line read.
 
 Lines are `sgemm M N K`, `encode COUNT DTYPE`, `decode COUNT DTYPE` or `onnx THREADS MODEL INPUTS`; the answer is the seconds of
-one run, or `error: ...`. The first line printed names the libraries.
+the last of repeated runs, or `error: ...`. Runs are repeated for the seconds of the argument before that. The first
+line printed names the libraries.
 """
 import sys
 import time
@@ -19,6 +20,7 @@ except ImportError:
     onnxruntime = None  # only models need it
 
 prepared = {}
+warm_up = float(sys.argv[1])
 
 
 def prepare(words):
@@ -53,6 +55,8 @@ for line in sys.stdin:
     try:
         if line not in prepared:
             prepared[line] = prepare(words)
+        begun = time.perf_counter()
+        while time.perf_counter() - begun < warm_up:
             prepared[line]()
         start = time.perf_counter()
         prepared[line]()

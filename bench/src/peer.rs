@@ -6,7 +6,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use crate::BenchError;
+use crate::{BenchError, WARM_UP};
 
 /// Idle threads of OpenBLAS hold their processors for 0.1 s before they sleep; what runs next would
 /// have to share with them.
@@ -37,7 +37,7 @@ impl Peer {
         };
         let count = threads.to_string();
         let mut process = Command::new(python)
-            .args(["-c", SCRIPT])
+            .args(["-c", SCRIPT, &WARM_UP.as_secs_f64().to_string()])
             .env("OPENBLAS_NUM_THREADS", &count)
             .env("OMP_NUM_THREADS", &count)
             .env("MKL_NUM_THREADS", &count)
@@ -86,7 +86,7 @@ impl Peer {
         }
     }
 
-    /// Seconds of one run of an operation.
+    /// Seconds of one run of an operation, after others of it.
     pub(crate) fn seconds(&mut self, python: &Path, operation: &str) -> Result<f64, BenchError> {
         let asked = match &mut self.questions {
             Some(questions) => writeln!(questions, "{operation}").and_then(|()| questions.flush()),
