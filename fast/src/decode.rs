@@ -173,13 +173,19 @@ pub fn table(format: &Format) -> [u32; 256] {
     }
 }
 
-/// A byte for each of 32 codes, by table.
+/// A byte for each code of some chunks, by table.
+///
+/// # Panics
+/// When there are fewer chunks of bytes than of codes.
 #[cfg(target_arch = "x86_64")]
-pub(crate) fn bytes(table: &[u8; 256], codes: [u8; 32]) -> [u8; 32] {
-    match decode_vbmi::is_available() {
+pub(crate) fn bytes(table: &[u8; 256], codes: &[[u8; 32]], bytes: &mut [[u8; 32]]) {
+    let bytes = &mut bytes[..codes.len()];
+    if decode_vbmi::is_available() {
         // SAFETY: the machine has the instructions.
-        true => unsafe { decode_vbmi::bytes(table, codes) },
-        false => codes.map(|code| table[usize::from(code)]),
+        return unsafe { decode_vbmi::bytes(table, codes, bytes) };
+    }
+    for (bytes, codes) in bytes.iter_mut().zip(codes) {
+        *bytes = codes.map(|code| table[usize::from(code)]);
     }
 }
 

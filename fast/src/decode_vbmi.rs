@@ -10,19 +10,32 @@ pub(crate) fn is_available() -> bool {
 
 /// A byte for each code, by table.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,avx2,fma")]
-pub(crate) fn bytes(table: &[u8; 256], codes: [u8; 32]) -> [u8; 32] {
-    let mut found = [0; 32];
-    // SAFETY: four registers of 64 bytes of the table; 32 codes and bytes.
-    unsafe {
-        let [a, b, c, d] =
-            [0, 64, 128, 192].map(|i| _mm512_loadu_si512(table.as_ptr().add(i).cast()));
-        let codes = _mm512_castsi256_si512(_mm256_loadu_si256(codes.as_ptr().cast()));
-        let low = _mm512_permutex2var_epi8(a, codes, b);
-        let high = _mm512_permutex2var_epi8(c, codes, d);
-        let bytes = _mm512_mask_blend_epi8(_mm512_movepi8_mask(codes), low, high);
-        _mm256_storeu_si256(found.as_mut_ptr().cast(), _mm512_castsi512_si256(bytes));
+pub(crate) fn bytes(table: &[u8; 256], codes: &[[u8; 32]], bytes: &mut [[u8; 32]]) {
+    let table = quarters(table);
+    for (codes, bytes) in codes.iter().zip(bytes) {
+        // SAFETY: 32 codes.
+        let codes = unsafe { _mm256_loadu_si256(codes.as_ptr().cast()) };
+        let found = look_up(&table, _mm512_castsi256_si512(codes));
+        // SAFETY: 32 bytes.
+        unsafe { _mm256_storeu_si256(bytes.as_mut_ptr().cast(), _mm512_castsi512_si256(found)) };
     }
-    found
+}
+
+/// A table in registers.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,avx2,fma")]
+fn quarters(table: &[u8; 256]) -> [__m512i; 4] {
+    // SAFETY: four registers of 64 bytes.
+    [0, 64, 128, 192].map(|i| unsafe { _mm512_loadu_si512(table.as_ptr().add(i).cast()) })
+}
+
+/// The bytes of 64 codes.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,avx2,fma")]
+fn look_up(table: &[__m512i; 4], codes: __m512i) -> __m512i {
+    let low = _mm512_permutex2var_epi8(table[0], codes, table[1]);
+    let high = _mm512_permutex2var_epi8(table[2], codes, table[3]);
+    _mm512_mask_blend_epi8(_mm512_movepi8_mask(codes), low, high)
 }
 
 /// The bytes of the values of all 256 codes, and the machine's word that it can look them up.
@@ -57,10 +70,6 @@ impl Lookup {
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,avx2,fma")]
     pub(crate) fn new(tables: &Tables) -> Self {
-        let quarters = |bytes: &[u8; 256]| {
-            // SAFETY: four registers of 64 bytes.
-            [0, 64, 128, 192].map(|i| unsafe { _mm512_loadu_si512(bytes.as_ptr().add(i).cast()) })
-        };
         let places = [0, 16, 32, 48].map(|first| {
             let bytes: [u8; 64] =
                 std::array::from_fn(|i| first + (i / 4) as u8 + if i % 4 == 3 { 64 } else { 0 });
@@ -78,13 +87,7 @@ impl Lookup {
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,avx2,fma")]
     pub(crate) fn decode(&self, codes: __m512i) -> [__m512; 4] {
-        let second_half = _mm512_movepi8_mask(codes);
-        let look_up = |table: &[__m512i; 4]| {
-            let low = _mm512_permutex2var_epi8(table[0], codes, table[1]);
-            let high = _mm512_permutex2var_epi8(table[2], codes, table[3]);
-            _mm512_mask_blend_epi8(second_half, low, high)
-        };
-        let (upper, lower) = (look_up(&self.upper), look_up(&self.lower));
+        let (upper, lower) = (look_up(&self.upper, codes), look_up(&self.lower, codes));
         // The two upper bytes of each value; the lower ones are zero.
         const BYTES: u64 = 0xcccc_cccc_cccc_cccc;
         [0, 1, 2, 3].map(|i| {

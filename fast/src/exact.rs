@@ -11,6 +11,7 @@ use crate::blocked::{Operands, multiply_add};
 use crate::decode::{Decoder, table};
 #[cfg(target_arch = "x86_64")]
 use crate::exact_integers;
+use crate::finite;
 use crate::fixed::Fixed;
 use crate::isa::for_each_isa;
 use crate::kernel::Element;
@@ -176,7 +177,10 @@ pub(crate) unsafe fn run(
     let count = plan.pairs.len();
     let depth = 1usize << plan.depth();
     let full = (Decoder::new(formats.0), Decoder::new(formats.1));
-    let (rows_finite, cols_finite) = finite(&full, a, b);
+    let [finite_a, finite_b] = [&full.0, &full.1]
+        .map(|decoder| std::array::from_fn(|code| decoder.one(code as u8).is_finite()));
+    let rows_finite = finite::rows(&finite_a, a);
+    let cols_finite = finite::columns(&finite_b, b);
     #[cfg(target_arch = "x86_64")]
     let integers = match (isa, count) {
         (Isa::Avx512, 1) => exact_integers::Kernel::new(formats.0, formats.1),
@@ -287,38 +291,6 @@ pub(crate) unsafe fn run(
             }
         }
     }
-}
-
-/// Which rows of A and which columns of B have finite values alone.
-fn finite(
-    decoders: &(Decoder, Decoder),
-    a: ArrayView2<'_, u8>,
-    b: ArrayView2<'_, u8>,
-) -> (Vec<bool>, Vec<bool>) {
-    let not_finite = |decoder: &Decoder| {
-        let codes = 0..=u8::MAX;
-        codes
-            .filter(|&code| !decoder.one(code).is_finite())
-            .collect::<Vec<u8>>()
-    };
-    let mut rows = vec![true; a.nrows()];
-    for code in not_finite(&decoders.0) {
-        for (finite, row) in rows.iter_mut().zip(a.rows()) {
-            *finite &= row.fold(true, |finite, &other| finite & (other != code));
-        }
-    }
-    let mut cols = vec![true; b.ncols()];
-    for code in not_finite(&decoders.1) {
-        for row in b.rows() {
-            let see = |(finite, &other): (&mut bool, &u8)| *finite &= other != code;
-            // A loop over a slice is vectorised.
-            match row.as_slice() {
-                Some(row) => cols.iter_mut().zip(row).for_each(see),
-                None => cols.iter_mut().zip(row).for_each(see),
-            }
-        }
-    }
-    (rows, cols)
 }
 
 for_each_isa! {

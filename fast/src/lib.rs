@@ -25,6 +25,7 @@ mod exact;
 mod exact_integers;
 #[cfg(target_arch = "x86_64")]
 mod few_rows;
+mod finite;
 mod fixed;
 mod float_environment;
 mod isa;

@@ -11,7 +11,7 @@ use ndarray::{ArrayView2, s};
 use quaver_contract::accumulator::{Addend, Dot, Groups};
 
 use super::finish::{self, Sum};
-use super::{COLS, Operand, Slab, ZERO, narrow, read, write};
+use super::{COLS, Operand, Slab, ZERO, gather, narrow, read, write};
 use crate::Isa;
 use crate::aligned::Aligned;
 use crate::decode::{self, Decoder};
@@ -134,6 +134,7 @@ pub(super) unsafe fn run(dot: &Dot, slab: &Slab<'_>, sums: *mut f32, stride: usi
         values: Aligned::any(COLS * dot.lanes),
         exponents: vec![[0; COLS]; dot.lanes],
     };
+    let mut codes = Vec::new();
     let mut tile = vec![[0f32; COLS]; BLOCK_ROWS];
     for m0 in (0..rows).step_by(BLOCK_ROWS) {
         let height = BLOCK_ROWS.min(rows - m0);
@@ -151,22 +152,10 @@ pub(super) unsafe fn run(dot: &Dot, slab: &Slab<'_>, sums: *mut f32, stride: usi
                 read(&columns, width, &mut tile[..height]);
                 for k1 in (0..depth).step_by(dot.lanes) {
                     let lanes = dot.lanes.min(depth - k1);
-                    for k in 0..lanes {
-                        // Unused columns hold code 0; their sums are never stored.
-                        let mut codes = [0; COLS];
-                        let row = slab.b.slice(s![k0 + k1 + k, n0..n0 + width]);
-                        match row.as_slice() {
-                            Some(row) => codes[..width].copy_from_slice(row),
-                            None => {
-                                for (code, &b) in codes.iter_mut().zip(row) {
-                                    *code = b;
-                                }
-                            }
-                        }
-                        let values = &mut b.values[k * COLS..][..COLS];
-                        decoder_b.chunks(Isa::Avx512, &[codes], values, COLS);
-                        b.exponents[k] = decode::bytes(&exponents_b, codes);
-                    }
+                    let terms = k0 + k1..k0 + k1 + lanes;
+                    gather(slab.b.slice(s![terms, n0..n0 + width]), &mut codes);
+                    decoder_b.chunks(Isa::Avx512, &codes, &mut b.values, COLS);
+                    decode::bytes(&exponents_b, &codes, &mut b.exponents);
                     let tile = &mut tile[..height];
                     // SAFETY: the packed block holds the rows' terms; the caller has seen the
                     // instructions.

@@ -9,10 +9,10 @@
 
 use std::arch::x86_64::*;
 
-use ndarray::s;
+use ndarray::{ArrayView2, s};
 use quaver_contract::accumulator::{Addend, Dot, DotOutput, Groups};
 
-use super::{COLS, Operand, Slab, ZERO, narrow, read, scalar, write};
+use super::{COLS, Operand, Slab, ZERO, gather, narrow, read, scalar, write};
 use crate::Isa;
 use crate::aligned::Aligned;
 use crate::decode::{self, Decoder};
@@ -83,7 +83,7 @@ impl PackedA {
     }
 
     /// Packs rows of codes; rows that eight lack have zeros.
-    fn fill(&mut self, table: &[CodeOfA; 256], codes: ndarray::ArrayView2<'_, u8>, lanes: usize) {
+    fn fill(&mut self, table: &[CodeOfA; 256], codes: ArrayView2<'_, u8>, lanes: usize) {
         let (height, depth) = codes.dim();
         let groups = height.div_ceil(ROWS);
         let zero = u64::from(narrow(ZERO).cast_unsigned()) * 0x0101_0101;
@@ -130,6 +130,12 @@ struct PackedB {
     positive: Aligned<f32>,
     negative: Aligned<f32>,
     exponents: Aligned<i32>,
+    /// Of the positive and of the negative numbers.
+    decoders: [Decoder; 2],
+    /// Each code's exponent.
+    table: [u8; 256],
+    codes: Vec<[u8; COLS]>,
+    bytes: Vec<[u8; COLS]>,
 }
 
 /// See [`super::run`]. `false` for what this cannot do, and nothing was done.
@@ -149,15 +155,7 @@ pub(super) unsafe fn run(dot: &Dot, slab: &Slab<'_>, sums: *mut f32, stride: usi
         negative: operand.value < 0.0,
         exponent: u64::from(narrow(operand.exponent).cast_unsigned()) * 0x0101_0101,
     });
-    let decoder_b = Decoder::from_values(slab.table_b.map(|operand| operand.value as f32));
-    let exponents_b = slab
-        .table_b
-        .map(|operand| narrow(operand.exponent).cast_unsigned());
-    let mut b = PackedB {
-        positive: Aligned::any(COLS * dot.lanes),
-        negative: Aligned::any(COLS * dot.lanes),
-        exponents: Aligned::any(COLS / 2 * dot.lanes),
-    };
+    let mut b = PackedB::new(slab, dot.lanes);
     let mut tile = vec![[0f32; COLS]; BLOCK_ROWS];
     for m0 in (0..rows).step_by(BLOCK_ROWS) {
         let height = BLOCK_ROWS.min(rows - m0);
@@ -178,7 +176,7 @@ pub(super) unsafe fn run(dot: &Dot, slab: &Slab<'_>, sums: *mut f32, stride: usi
                     let lanes = dot.lanes.min(depth - k1);
                     let first = k0 + k1;
                     let codes = slab.b.slice(s![first..first + lanes, n0..n0 + width]);
-                    b.fill(&decoder_b, &exponents_b, codes);
+                    b.fill(codes);
                     for (group, tile) in tile.as_chunks_mut().0.iter_mut().enumerate().take(groups)
                     {
                         let at = PackedA::place(groups, depth, (k1, dot.lanes), group);
@@ -216,34 +214,42 @@ pub(super) unsafe fn run(dot: &Dot, slab: &Slab<'_>, sums: *mut f32, stride: usi
 }
 
 impl PackedB {
-    /// Packs rows of codes; columns that 32 lack hold code 0, and their sums are never stored.
-    fn fill(
-        &mut self,
-        decoder: &Decoder,
-        exponents: &[u8; 256],
-        codes: ndarray::ArrayView2<'_, u8>,
-    ) {
-        let width = codes.ncols();
-        for (k, row) in codes.rows().into_iter().enumerate() {
-            let mut codes = [0; COLS];
-            match row.as_slice() {
-                Some(row) => codes[..width].copy_from_slice(row),
-                None => codes.iter_mut().zip(row).for_each(|(code, &b)| *code = b),
-            }
-            let positive = &mut self.positive[k * COLS..][..COLS];
-            let negative = &mut self.negative[k * COLS..][..COLS];
-            decoder.chunks(Isa::Avx512, &[codes], positive, COLS);
-            for (positive, negative) in positive.iter_mut().zip(negative) {
-                let value = *positive;
-                // A NaN goes to both, and makes a sum that nobody keeps.
-                *positive = if value < 0.0 { 0.0 } else { value };
-                *negative = if value > 0.0 { 0.0 } else { value };
-            }
-            let words = self.exponents[k * COLS / 2..][..COLS / 2].chunks_exact_mut(2);
-            let exponents = decode::bytes(exponents, codes);
-            for (words, bytes) in words.zip(exponents.as_chunks().0) {
-                words.fill(i32::from_le_bytes(*bytes));
-            }
+    fn new(slab: &Slab<'_>, lanes: usize) -> Self {
+        let decoder = |keep: fn(f64) -> bool| {
+            // A NaN goes nowhere: nobody keeps its sum.
+            let value = |operand: Operand| {
+                if keep(operand.value) {
+                    operand.value
+                } else {
+                    0.0
+                }
+            };
+            Decoder::from_values(slab.table_b.map(|operand| value(operand) as f32))
+        };
+        Self {
+            decoders: [decoder(|value| value > 0.0), decoder(|value| value < 0.0)],
+            table: slab
+                .table_b
+                .map(|operand| narrow(operand.exponent).cast_unsigned()),
+            codes: Vec::new(),
+            bytes: vec![[0; COLS]; lanes],
+            positive: Aligned::any(COLS * lanes),
+            negative: Aligned::any(COLS * lanes),
+            exponents: Aligned::any(COLS / 2 * lanes),
+        }
+    }
+
+    /// Packs rows of codes.
+    fn fill(&mut self, codes: ArrayView2<'_, u8>) {
+        gather(codes, &mut self.codes);
+        let [positive, negative] = &self.decoders;
+        positive.chunks(Isa::Avx512, &self.codes, &mut self.positive, COLS);
+        negative.chunks(Isa::Avx512, &self.codes, &mut self.negative, COLS);
+        decode::bytes(&self.table, &self.codes, &mut self.bytes);
+        let words = self.exponents.as_chunks_mut::<2>().0;
+        let bytes = self.bytes[..self.codes.len()].as_flattened();
+        for (words, bytes) in words.iter_mut().zip(bytes.as_chunks().0) {
+            *words = [i32::from_le_bytes(*bytes); 2];
         }
     }
 }

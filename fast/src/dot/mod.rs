@@ -29,6 +29,7 @@ use quaver_contract::{Encoding, Format};
 
 use crate::Isa;
 use crate::decode::decode;
+use crate::finite;
 #[cfg(target_arch = "x86_64")]
 use crate::scaled::Rows;
 
@@ -86,6 +87,21 @@ pub(crate) struct Slab<'a> {
 #[cfg(target_arch = "x86_64")]
 const COLS: usize = 32;
 
+/// Copies some columns' codes, term by term. Columns that are not there hold code 0, and their sums are never
+/// stored.
+#[cfg(target_arch = "x86_64")]
+fn gather(codes: ArrayView2<'_, u8>, block: &mut Vec<[u8; COLS]>) {
+    block.clear();
+    block.resize(codes.nrows(), [0; COLS]);
+    for (to, row) in block.iter_mut().zip(codes.rows()) {
+        let to = &mut to[..row.len()];
+        match row.as_slice() {
+            Some(row) => to.copy_from_slice(row),
+            None => to.iter_mut().zip(row).for_each(|(to, &code)| *to = code),
+        }
+    }
+}
+
 /// Copies some columns' sums to lie side by side while they are added to: a result's rows may be a power of two
 /// apart, for which caches have few places.
 #[cfg(target_arch = "x86_64")]
@@ -109,14 +125,7 @@ fn write(columns: &Rows, width: usize, tile: &[[f32; COLS]]) {
 /// `sums` is valid for the slab and nothing else touches it.
 pub(crate) unsafe fn run(isa: Isa, dot: &Dot, slab: &Slab<'_>, sums: *mut f32, stride: usize) {
     let [of_a, of_b] = [slab.table_a, slab.table_b].map(|table| table.map(|o| o.value.is_finite()));
-    let all = |row: ndarray::ArrayView1<'_, u8>| row.iter().all(|&code| of_a[usize::from(code)]);
-    let rows: Vec<bool> = slab.a.rows().into_iter().map(all).collect();
-    let mut cols = vec![true; slab.b.ncols()];
-    for row in slab.b.rows() {
-        for (finite, &code) in cols.iter_mut().zip(row) {
-            *finite &= of_b[usize::from(code)];
-        }
-    }
+    let (rows, cols) = (finite::rows(&of_a, slab.a), finite::columns(&of_b, slab.b));
     // SAFETY: inside the slab.
     let start = |m: usize, n: usize| unsafe { *sums.add(m * stride + n) };
     let mut special = Vec::new();
