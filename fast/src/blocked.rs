@@ -7,7 +7,7 @@ use ndarray::{ArrayView2, s};
 use crate::Isa;
 use crate::aligned::Aligned;
 use crate::decode::Decoder;
-use crate::kernel::Element;
+use crate::kernel::{Element, Packed};
 use crate::pack::{pack_a, pack_b, panel_stride};
 
 /// Terms of K that a packed block holds: a panel of B stays in the first-level cache.
@@ -137,7 +137,7 @@ impl<T: Element> Tiles<T> for Sums<'_, T> {
 ///
 /// # Safety
 /// What `tiles` wants of a tile inside the product. The machine has `isa`.
-pub(crate) unsafe fn for_each_tile<T: Element>(
+pub(crate) unsafe fn for_each_tile<T: Packed>(
     isa: Isa,
     operands: &Operands<'_>,
     tiles: &mut impl Tiles<T>,

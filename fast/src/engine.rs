@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use crate::Isa;
 use crate::epilogue::Epilogue;
 use crate::float_environment::FloatEnvironment;
-use crate::kernel::Element;
+use crate::kernel::Packed;
 use crate::memory;
 use crate::scaled::Factors;
 use crate::sums::{Place, Sums};
@@ -168,7 +168,7 @@ impl Fast {
     fn slabs(&self, (m, n): (usize, usize), threads: usize) -> Vec<(Range<usize>, Range<usize>)> {
         /// Tiles of columns that leave threads about the same work.
         const TILES: usize = 8;
-        let (tile_rows, tile_cols) = <f32 as Element>::tile(self.isa);
+        let (tile_rows, tile_cols) = f32::tile(self.isa);
         // Every thread packs the whole of the other operand.
         let wide = n > 2 * m && n >= TILES * tile_cols * threads;
         let cut = |extent: usize, slab: usize| {

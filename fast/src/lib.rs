@@ -22,11 +22,8 @@ pub mod engine;
 mod epilogue;
 mod exact;
 #[cfg(target_arch = "x86_64")]
-mod exact_integers;
-#[cfg(target_arch = "x86_64")]
 mod few_rows;
 mod finite;
-mod fixed;
 mod float_environment;
 mod isa;
 mod kernel;

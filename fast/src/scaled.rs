@@ -10,7 +10,7 @@ use crate::Isa;
 use crate::blocked::{Operands, Tile, Tiles, for_each_tile};
 use crate::decode::Decoder;
 use crate::isa::for_each_isa;
-use crate::kernel::{self, Element, TileScales};
+use crate::kernel::{self, Element, Packed, TileScales};
 
 /// Most values of a kernel's tile.
 const TILE: usize = 14 * 32;
@@ -208,8 +208,8 @@ pub(crate) unsafe fn multiply_add(
         factors,
         sums,
         stride,
-        a: Panels::new(<f32 as Element>::tile(isa).0),
-        b: Panels::new(<f32 as Element>::tile(isa).1),
+        a: Panels::new(f32::tile(isa).0),
+        b: Panels::new(f32::tile(isa).1),
     };
     // SAFETY: the caller's promise.
     unsafe { for_each_tile(isa, operands, &mut tiles) };

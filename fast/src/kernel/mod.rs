@@ -20,8 +20,8 @@ use crate::Isa;
 use crate::aligned::{Aligned, Plain};
 use crate::isa::for_each_isa;
 
-/// binary32 or binary64.
-pub(crate) trait Element: Plain {
+/// What operands are packed as.
+pub(crate) trait Packed: Plain {
     /// Shape of the tile that a kernel holds in registers.
     fn tile(isa: Isa) -> (usize, usize);
 
@@ -30,7 +30,10 @@ pub(crate) trait Element: Plain {
 
     /// Packed binary32 values as this type; `wide` is where they go when that is another one.
     fn panels<'a>(isa: Isa, packed: &'a [f32], wide: &'a mut Aligned<Self>) -> &'a [Self];
+}
 
+/// What chains add: binary32 or binary64.
+pub(crate) trait Element: Packed {
     /// Adds `k` products to a tile: `c[row][col] += a[k][row] * b[k][col]`, k ascending. A tile
     /// that is `fresh` starts at +0, and what `c` was is not read.
     ///
@@ -68,7 +71,7 @@ macro_rules! with_rows {
     };
 }
 
-use with_rows;
+pub(crate) use with_rows;
 
 /// Scales of a tile's rows and of its columns, and from one block's to the next one's.
 #[derive(Clone, Copy)]
@@ -115,7 +118,7 @@ pub(crate) unsafe fn scaled(
 
 macro_rules! element {
     ($float:ty, $tile:ident, $avx2_cols:literal, $avx512_cols:literal, $wide:expr, $panels:path) => {
-        impl Element for $float {
+        impl Packed for $float {
             fn wide(len: usize) -> Aligned<Self> {
                 Aligned::any($wide(len))
             }
@@ -135,7 +138,9 @@ macro_rules! element {
                     Isa::Avx512 => (14, $avx512_cols),
                 }
             }
+        }
 
+        impl Element for $float {
             unsafe fn run(
                 isa: Isa,
                 rows: usize,

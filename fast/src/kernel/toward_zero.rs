@@ -5,7 +5,7 @@
 
 use std::ops::{AddAssign, Mul};
 
-use super::{Element, portable, with_rows};
+use super::{Element, Packed, portable, with_rows};
 use crate::Isa;
 use crate::aligned::{Aligned, Plain};
 
@@ -43,7 +43,7 @@ impl AddAssign for TowardZero {
     }
 }
 
-impl Element for TowardZero {
+impl Packed for TowardZero {
     fn tile(isa: Isa) -> (usize, usize) {
         match isa {
             Isa::Avx512 => f32::tile(isa),
@@ -59,7 +59,9 @@ impl Element for TowardZero {
         // SAFETY: it is a binary32 number, transparently.
         unsafe { std::slice::from_raw_parts(packed.as_ptr().cast(), packed.len()) }
     }
+}
 
+impl Element for TowardZero {
     unsafe fn run(
         isa: Isa,
         rows: usize,

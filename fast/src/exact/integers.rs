@@ -10,10 +10,15 @@ use std::arch::x86_64::*;
 use ndarray::ArrayView2;
 use quaver_contract::Format;
 
+use super::{Products, even};
 use crate::aligned::Aligned;
 use crate::decode::table;
 
 const SHIFT: i32 = 8;
+/// Rows and columns whose binary64 sums are held at a time, at most.
+const BLOCK: (usize, usize) = (672, 1024);
+/// Values are below this many units.
+const MOST_UNITS: i64 = 1 << 24;
 /// Rows and columns of a tile, and rows that share a pass over B.
 const ROWS: usize = 14;
 const COLS: usize = 32;
@@ -30,8 +35,8 @@ struct Integers {
     planes: [[i16; 256]; PLANES],
     /// Exponent of a unit.
     unit: i32,
-    /// Largest magnitudes of the low and of the high part.
-    largest: (i64, i64),
+    /// Largest magnitudes of the low and of the high part, and of the values.
+    largest: (i64, i64, i64),
 }
 
 impl Integers {
@@ -41,10 +46,10 @@ impl Integers {
         let values = values.map(|value| if value.is_finite() { value } else { 0.0 });
         let unit = format.lowest_exponent();
         let mut planes = [[0; 256]; PLANES];
-        let mut largest = (0, 0);
+        let mut largest = (0, 0, 1);
         for (code, value) in values.into_iter().enumerate() {
             let units = value * 2f64.powi(-unit);
-            if units.abs() >= 2f64.powi(24) {
+            if units.abs() >= MOST_UNITS as f64 {
                 return None;
             }
             let units = units as i64;
@@ -56,6 +61,7 @@ impl Integers {
             };
             largest.0 = low.abs().max(largest.0);
             largest.1 = high.abs().max(largest.1);
+            largest.2 = units.abs().max(largest.2);
             for (plane, part) in planes.iter_mut().zip([low, low + high, high]) {
                 plane[code] = i16::try_from(part).ok()?;
             }
@@ -68,20 +74,23 @@ impl Integers {
     }
 }
 
-/// Two formats' values, and how many of their products 32 bits add.
-pub(crate) struct Kernel {
+/// Two formats' values, and sums of their products.
+pub(super) struct Kernel {
     a: Integers,
     b: Integers,
+    /// How many products 32 bits add.
     terms: usize,
+    block: (usize, usize),
+    sums: Vec<f64>,
 }
 
 impl Kernel {
     /// `None` where the machine lacks the instructions, or the formats' products are too long.
-    pub(crate) fn new(a: &Format, b: &Format) -> Option<Self> {
+    pub(super) fn new(formats: (&Format, &Format), shape: (usize, usize)) -> Option<Self> {
         let available = crate::Isa::Avx512.is_available()
             && is_x86_feature_detected!("avx512vbmi")
             && is_x86_feature_detected!("avx512vnni");
-        let (a, b) = available.then(|| (Integers::new(a), Integers::new(b)))?;
+        let (a, b) = available.then(|| (Integers::new(formats.0), Integers::new(formats.1)))?;
         let (a, b) = (a?, b?);
         // The middle sum may wrap, as long as what is left of it does not.
         let low = a.largest.0 * b.largest.0;
@@ -89,7 +98,14 @@ impl Kernel {
         let high = a.largest.1 * b.largest.1;
         let terms = i64::from(i32::MAX) / low.max(mixed).max(high).max(1);
         let terms = (terms as usize).min(MOST_TERMS) / 2 * 2;
-        (terms >= LEAST_TERMS).then_some(Self { a, b, terms })
+        let block = even(shape, BLOCK, (ROWS, COLS));
+        (terms >= LEAST_TERMS).then(|| Self {
+            a,
+            b,
+            terms,
+            block,
+            sums: vec![0.0; block.0 * block.1],
+        })
     }
 
     /// The finite values' products in `sums`, of any value before, exactly as long as binary64 holds
@@ -97,7 +113,7 @@ impl Kernel {
     ///
     /// # Safety
     /// `sums` is valid for the product's shape and nothing else touches it.
-    pub(crate) unsafe fn multiply(
+    unsafe fn products(
         &self,
         a: ArrayView2<'_, u8>,
         b: ArrayView2<'_, u8>,
@@ -163,6 +179,33 @@ impl Kernel {
             let own = f64::from(low) * unit + f64::from(mixed) * up + f64::from(high) * twice;
             *sum = before + own;
         }
+    }
+}
+
+impl Products for Kernel {
+    fn block(&self) -> (usize, usize) {
+        self.block
+    }
+
+    fn depth(&self) -> usize {
+        // Each is less than 2^48 units.
+        const ALL: i64 = 1 << f64::MANTISSA_DIGITS;
+        (ALL / (self.a.largest.2 * self.b.largest.2)) as usize
+    }
+
+    fn multiply(&mut self, a: ArrayView2<'_, u8>, b: ArrayView2<'_, u8>) {
+        let mut sums = std::mem::take(&mut self.sums);
+        if a.ncols() == 0 {
+            sums.fill(0.0);
+        }
+        assert!(a.nrows() <= self.block.0 && b.ncols() <= self.block.1);
+        // SAFETY: room for the block.
+        unsafe { self.products(a, b, sums.as_mut_ptr(), self.block.1) };
+        self.sums = sums;
+    }
+
+    fn row(&mut self, m: usize, width: usize) -> Vec<&[f64]> {
+        vec![&self.sums[m * self.block.1..][..width]]
     }
 }
 
