@@ -166,7 +166,7 @@ impl Amount {
 
 /// How long work is repeated before it is timed. Processors that were idle are slow at first, and those of a
 /// virtual machine may share one core until its host has noticed.
-const WARM_UP: Duration = Duration::from_millis(100);
+const WARM_UP: Duration = Duration::from_millis(200);
 
 /// Seconds of the last of repeated runs, which began after [`WARM_UP`].
 fn warmed(mut run: impl FnMut() -> Result<f64, BenchError>) -> Result<f64, BenchError> {

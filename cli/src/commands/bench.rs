@@ -9,9 +9,9 @@ use crate::console;
 use crate::error::CliError;
 
 const EXAMPLES: &str = "\
-Every figure is measured in turn with its peer's, and the ratio is the median over the pairs: above
-1 is faster than the peer. The peers are numpy's sgemm, ml_dtypes and
-onnxruntime, in the given Python.
+Every figure is measured in turn with its peer's, each after 0.2 s of its own work, and the ratio is
+the median over the pairs: above 1 is faster than the peer. The peers are numpy's sgemm, ml_dtypes and
+onnxruntime, in the given Python. docs/speed.md has a machine's figures.
 
 GROUPS:
   gemm          the fp32 accumulator over shapes, on one and two threads
@@ -21,7 +21,7 @@ GROUPS:
   convert       FP32 to FP8 and back, and the share of a memcpy's bytes per second
   models        whole models in FP8 beside onnxruntime's FP32; scripts/models/write makes them
 
-A group takes less than two minutes.
+A group takes less than two minutes with the usual number of pairs.
 
 EXAMPLES:
   quaver bench --python target/venv/bin/python
