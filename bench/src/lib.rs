@@ -50,6 +50,12 @@ pub enum BenchError {
         /// What there is.
         known: String,
     },
+    /// No figure of the groups has the text that was asked for.
+    #[error("--only: no figure of these groups has '{only}' in its name")]
+    Nothing {
+        /// The text.
+        only: String,
+    },
 }
 
 /// One figure beside its peer's.
@@ -99,7 +105,7 @@ pub const NAMED: &str = "models";
 /// figure as it comes.
 ///
 /// # Errors
-/// [`BenchError`] for an unknown group, a peer that cannot be measured, or an engine's failure.
+/// [`BenchError`] for an unknown group, a text that no figure has, a peer that cannot be measured, or an engine's failure.
 pub fn run(
     names: &[String],
     options: &Options,
@@ -132,6 +138,11 @@ pub fn run(
             "convert" => convert::run(options, &mut report)?,
             _ => models::run(options, &mut report)?,
         }
+    }
+    if all.is_empty() {
+        return Err(BenchError::Nothing {
+            only: options.only.clone(),
+        });
     }
     Ok(all)
 }

@@ -1,6 +1,7 @@
 //! The command from outside: what it prints, writes, refuses and leaves behind.
 
 mod bad_input;
+mod bench;
 mod convert;
 mod explore;
 mod formats;
