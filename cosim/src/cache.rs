@@ -3,7 +3,7 @@
 //! An entry is a folder with the artefact and its SHA-256. It is built in a temporary folder
 //! beside its place and renamed into it, under a file lock, so that programs which start at once
 //! build once and none ever sees half an entry. An entry that does not match its digest is built
-//! anew. Any entry may be deleted at any time that no build is running.
+//! anew. What an interrupted build left behind goes when the next one begins. Any entry may be deleted at any time that no build is running.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -14,6 +14,9 @@ use crate::CosimError;
 
 /// The file of an entry that holds the artefact's SHA-256.
 const DIGEST: &str = "sha256";
+/// How names of temporary folders begin; the entry's name follows.
+const BUILD: &str = ".build-";
+const ENTRY: &str = ".entry-";
 
 /// A folder of built simulations.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -102,15 +105,16 @@ impl Cache {
             fs::remove_dir_all(&entry)
                 .map_err(CosimError::io("remove the damaged entry", &entry))?;
         }
+        self.sweep(&folder);
         let temporary = |prefix: &str| {
             tempfile::Builder::new()
-                .prefix(prefix)
+                .prefix(&format!("{prefix}{folder}."))
                 .tempdir_in(&self.root)
                 .map_err(CosimError::io("make a temporary folder in", &self.root))
         };
-        let work = temporary(".build-")?;
+        let work = temporary(BUILD)?;
         build(work.path())?;
-        let finished = temporary(".entry-")?;
+        let finished = temporary(ENTRY)?;
         let (built, kept) = (work.path().join(name), finished.path().join(name));
         fs::rename(&built, &kept).map_err(CosimError::io("move", &built))?;
         let digest = digest_of(&kept).map_err(CosimError::io("read", &kept))?;
@@ -120,6 +124,29 @@ impl Cache {
         let finished = finished.keep();
         fs::rename(&finished, &entry).map_err(CosimError::io("make", &entry))?;
         Ok(artefact)
+    }
+}
+
+impl Cache {
+    /// Removes the temporary folders of builds that no longer run: those of entry `own`, whose lock the caller
+    /// has, and those whose lock nobody has.
+    fn sweep(&self, own: &str) {
+        let Ok(found) = fs::read_dir(&self.root) else {
+            return;
+        };
+        for found in found.flatten() {
+            let name = found.file_name();
+            let name = name.to_string_lossy();
+            let of = name.strip_prefix(BUILD).or(name.strip_prefix(ENTRY));
+            let Some((entry, _)) = of.and_then(|of| of.rsplit_once('.')) else {
+                continue;
+            };
+            let lock = File::open(self.root.join(format!("{entry}.lock")));
+            if entry == own || lock.as_ref().is_ok_and(|lock| lock.try_lock().is_ok()) {
+                // What does not go now goes another time.
+                let _ = fs::remove_dir_all(found.path());
+            }
+        }
     }
 }
 
@@ -199,6 +226,30 @@ mod tests {
             assert_eq!(fs::read_to_string(again.unwrap()).unwrap(), "one", "{what}");
             cache.artefact(key("a"), "artefact", refuse).unwrap();
         }
+    }
+
+    #[test]
+    fn interrupted_builds_are_removed_by_the_next() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = Cache::at(folder.path());
+        let leave = |kind: &str, entry: &str| {
+            let left = folder.path().join(format!("{kind}{entry}.abc"));
+            fs::create_dir(&left).unwrap();
+            fs::write(left.join("half"), "h").unwrap();
+            left
+        };
+        let lock = |entry: &str| File::create(folder.path().join(format!("{entry}.lock"))).unwrap();
+        let (own, other, running) = (key("a").folder(), key("b").folder(), key("c").folder());
+        lock(&other);
+        let held = lock(&running);
+        held.lock().unwrap();
+        let gone = [leave(BUILD, &own), leave(ENTRY, &own), leave(BUILD, &other)];
+        let kept = leave(BUILD, &running);
+        cache
+            .artefact(key("a"), "artefact", build_of("one"))
+            .unwrap();
+        assert!(gone.iter().all(|left| !left.exists()));
+        assert!(kept.join("half").exists());
     }
 
     #[test]
