@@ -210,3 +210,105 @@ fn special(
         .map(|(&a, &b)| f64::from(decoders.0.one(a)) * f64::from(decoders.1.one(b)));
     (products.sum::<f64>() + f64::from(init)) as f32
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use ndarray::{Array2, ShapeBuilder};
+    use quaver_contract::Formats;
+
+    use super::*;
+    use crate::decode::decode;
+
+    /// Every way that the machine has, the faster ones' stand-ins too.
+    fn ways(
+        formats: (&Format, &Format),
+        shape: (usize, usize),
+    ) -> Vec<(String, Box<dyn Products>)> {
+        let mut ways: Vec<(_, Box<dyn Products>)> = Vec::new();
+        for &isa in Isa::ALL.iter().filter(|isa| isa.is_available()) {
+            let parts = Parts::new(isa, formats, shape);
+            ways.push((format!("{isa:?} parts"), Box::new(parts)));
+        }
+        #[cfg(target_arch = "x86_64")]
+        {
+            if let Some(integers) = integers::Kernel::new(formats, shape) {
+                ways.push(("integers".to_owned(), Box::new(integers)));
+            }
+            if let Some(long) = long::Kernel::new(formats, shape) {
+                ways.push(("long".to_owned(), Box::new(long)));
+            }
+        }
+        ways
+    }
+
+    /// Sums of the largest and the smallest values of all signs, and of others, as many as may be added.
+    #[test]
+    fn products_of_all_format_pairs_vs_i128() {
+        let formats = Formats::default();
+        let formats: Vec<_> = formats
+            .iter()
+            .filter(|format| format.is_operand())
+            .collect();
+        let shapes = [(9, 33, 0), (7, 16, 1), (10, 18, 700), (3, 17, 4096)];
+        let mut tested = BTreeMap::new();
+        for (i, &format_a) in formats.iter().enumerate() {
+            for (j, &format_b) in formats.iter().enumerate() {
+                let (m, n, k) = shapes[(i + j) % shapes.len()];
+                let codes = |format: &Format, line: usize, term: usize| {
+                    let sign = if term % 3 == line % 2 {
+                        format.sign_mask()
+                    } else {
+                        0
+                    };
+                    let magnitude = match line % 3 {
+                        0 => format.max_code(),
+                        1 => 1,
+                        _ => (term * 37 + line) as u32 & format.magnitude_mask(),
+                    };
+                    (sign | magnitude) as u8
+                };
+                let units = |format: &Format, code: u8| {
+                    let value = f64::from(f32::from_bits(decode(format, code.into())));
+                    let value = if value.is_finite() { value } else { 0.0 };
+                    value * 2f64.powi(-format.lowest_exponent())
+                };
+                let limit = units(format_a, format_a.max_code() as u8)
+                    * units(format_b, format_b.max_code() as u8);
+                if limit > 2f64.powi(110) {
+                    continue;
+                }
+                let a = Array2::from_shape_fn((m, k), |(m, k)| codes(format_a, m, k));
+                let by_columns = (k, n).set_f(i % 2 == 0);
+                let b = Array2::from_shape_fn(by_columns, |(k, n)| codes(format_b, n, k));
+                let values_a = a.mapv(|code| units(format_a, code) as i128);
+                let values_b = b.mapv(|code| units(format_b, code) as i128);
+                let expected = values_a.dot(&values_b);
+                let unit = 2f64.powi(format_a.lowest_exponent() + format_b.lowest_exponent());
+                for (name, mut products) in ways((format_a, format_b), (m, n)) {
+                    if products.depth() < k {
+                        continue;
+                    }
+                    *tested.entry(name.clone()).or_insert(0) += 1;
+                    // Again, over what the first left.
+                    for _ in 0..2 {
+                        products.multiply(a.view(), b.view());
+                    }
+                    for m in 0..m {
+                        let numbers = products.row(m, n);
+                        for n in 0..n {
+                            let sum: i128 = numbers
+                                .iter()
+                                .map(|numbers| (numbers[n] / unit) as i128)
+                                .sum();
+                            let what = (&name, format_a.name, format_b.name, m, n);
+                            assert_eq!(sum, expected[(m, n)], "{what:?}");
+                        }
+                    }
+                }
+            }
+        }
+        assert!(tested.values().all(|&pairs| pairs > 20), "{tested:?}");
+    }
+}
