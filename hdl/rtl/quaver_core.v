@@ -125,7 +125,6 @@ module quaver_core #(
     localparam integer COLS_W         = $clog2(COLS + 1);
     localparam integer INDEX_W        = (FORMAT_COUNT > 1) ? $clog2(FORMAT_COUNT) : 1;
     localparam integer OUTPUT_INDEX_W = (OUTPUT_COUNT > 1) ? $clog2(OUTPUT_COUNT) : 1;
-    localparam integer COUNTERS       = 7;
 
     // Exact sums take init when they are rounded, in the drain. Chunked ones, and those
     // of blocks with scales, have two words of FP32 in the memory, and arithmetic between
@@ -139,44 +138,37 @@ module quaver_core #(
     localparam integer RETIRE_LATENCY = (BLOCK_FORMAT != 0) ? BLOCK_LATENCY + CHUNK_LATENCY :
                                         (CHUNKED != 0)      ? CHUNK_LATENCY : 0;
 
-    localparam [11:0] CONTROL_ADDRESS = 12'h010;
     localparam [1:0]  SCALE_TENSOR    = 2'd1;
     localparam [1:0]  SCALE_COLUMNS   = 2'd2;
 
-    // ---- Registers -------------------------------------------------------
+    // ---- Control ---------------------------------------------------------
 
-    wire        reg_write, reg_read, reg_error;
-    wire [11:0] reg_addr;
-    wire [31:0] reg_wdata, reg_rdata;
-    wire [3:0]  reg_wstrb;
+    wire                      job_rst_n, start;
+    wire [31:0]               m, n, k;
+    wire [INDEX_W-1:0]        format_a, format_b;
+    wire [OUTPUT_INDEX_W-1:0] format_d;
+    wire [2:0]                rounding;
+    wire [1:0]                overflow, infinity;
+    wire                      init, bias, relu;
+    wire [1:0]                scale_mode;
+    wire [31:0]               scale;
 
-    wire        control_start, control_abort;
-    wire        busy, done, bad_job, write_refused;
-    wire [31:0] m, n, k;
-    wire [7:0]  operands_format_a, operands_format_b, output_format;
-    wire [2:0]  rounding;
-    wire [1:0]  overflow, infinity;
-    wire        init, bias, relu;
-    wire [1:0]  scale_mode;
-    wire [31:0] scale;
-    wire [31:0] cycles, rows, stall_a, stall_b, stall_c, stall_p, stall_d;
+    wire launch;
+    wire loader_stall, launcher_stall, preloader_stall, drain_control_stall, drain_stall;
+    wire init_stall;
 
-    // A job's registers must not change under it.
-    wire refused = reg_write && busy && reg_addr != CONTROL_ADDRESS;
-
-    // CONTROL.abort is, one clock after its write, a reset of everything but the
-    // registers, the counters among them, and the bus. The next write is at the
-    // earliest the clock after that reset.
-    reg abort_q;
-
-    always @(posedge clk_i) begin
-        if (!rst_ni) abort_q <= 1'b0;
-        else         abort_q <= control_abort;
-    end
-
-    wire job_rst_n = rst_ni && !abort_q;
-
-    quaver_axi_lite u_axi_lite (
+    quaver_control #(
+        .ROWS         (ROWS),
+        .COLS         (COLS),
+        .LANES        (LANES),
+        .PE_LATENCY   (PE_LATENCY),
+        .TILE_ROWS    (TILE_ROWS),
+        .K_MAX        (K_MAX),
+        .FORMAT_COUNT (FORMAT_COUNT),
+        .FORMAT_TABLE (FORMAT_TABLE),
+        .OUTPUT_COUNT (OUTPUT_COUNT),
+        .OUTPUT_TABLE (OUTPUT_TABLE)
+    ) u_control (
         .clk_i          (clk_i),
         .rst_ni         (rst_ni),
         .s_axil_awaddr  (s_axil_awaddr),
@@ -198,118 +190,26 @@ module quaver_core #(
         .s_axil_rresp   (s_axil_rresp),
         .s_axil_rvalid  (s_axil_rvalid),
         .s_axil_rready  (s_axil_rready),
-        .reg_write_o    (reg_write),
-        .reg_read_o     (reg_read),
-        .reg_addr_o     (reg_addr),
-        .reg_wdata_o    (reg_wdata),
-        .reg_wstrb_o    (reg_wstrb),
-        .reg_rdata_i    (reg_rdata),
-        .reg_error_i    (reg_error || refused)
-    );
-
-    // Generated from the CSR map. It keeps the fields that the bus writes; what
-    // the core drives (status_*_i and the counters) is kept here. reg_rdata_o and
-    // reg_error_o are combinational, and so are the pulses of CONTROL.
-    quaver_csr #(
-        .ROWS       (ROWS),
-        .COLS       (COLS),
-        .LANES      (LANES),
-        .PE_LATENCY (PE_LATENCY),
-        .TILE_ROWS  (TILE_ROWS)
-    ) u_csr (
-        .clk_i                  (clk_i),
-        .rst_ni                 (rst_ni),
-        .reg_write_i            (reg_write && !refused),
-        .reg_read_i             (reg_read),
-        .reg_addr_i             (reg_addr),
-        .reg_wdata_i            (reg_wdata),
-        .reg_wstrb_i            (reg_wstrb),
-        .reg_rdata_o            (reg_rdata),
-        .reg_error_o            (reg_error),
-        .control_start_o        (control_start),
-        .control_abort_o        (control_abort),
-        .status_busy_i          (busy),
-        .status_done_i          (done),
-        .status_write_refused_i (write_refused),
-        .status_bad_job_i       (bad_job),
-        .m_m_o                  (m),
-        .n_n_o                  (n),
-        .k_k_o                  (k),
-        .operands_format_a_o    (operands_format_a),
-        .operands_format_b_o    (operands_format_b),
-        .output_format_o        (output_format),
-        .output_rounding_o      (rounding),
-        .output_overflow_o      (overflow),
-        .output_infinity_o      (infinity),
-        .epilogue_init_o        (init),
-        .epilogue_bias_o        (bias),
-        .epilogue_relu_o        (relu),
-        .epilogue_scale_mode_o  (scale_mode),
-        .scale_scale_o          (scale),
-        .cycles_cycles_i        (cycles),
-        .rows_rows_i            (rows),
-        .stall_a_stall_a_i      (stall_a),
-        .stall_b_stall_b_i      (stall_b),
-        .stall_c_stall_c_i      (stall_c),
-        .stall_p_stall_p_i      (stall_p),
-        .stall_d_stall_d_i      (stall_d)
-    );
-
-    // ---- Job -------------------------------------------------------------
-
-    wire                      clear, start;
-    wire [INDEX_W-1:0]        format_a, format_b;
-    wire [OUTPUT_INDEX_W-1:0] format_d;
-
-    quaver_job_control #(
-        .FORMAT_COUNT (FORMAT_COUNT),
-        .FORMAT_TABLE (FORMAT_TABLE),
-        .OUTPUT_COUNT (OUTPUT_COUNT),
-        .OUTPUT_TABLE (OUTPUT_TABLE),
-        .K_MAX        (K_MAX)
-    ) u_job_control (
-        .clk_i           (clk_i),
-        .rst_ni          (job_rst_n),
-        .start_i         (control_start),
-        .finished_i      (m_axis_d_tvalid && m_axis_d_tready && m_axis_d_tlast),
-        .refused_i       (refused),
-        .m_i             (m),
-        .n_i             (n),
-        .k_i             (k),
-        .format_a_i      (operands_format_a),
-        .format_b_i      (operands_format_b),
-        .format_d_i      (output_format),
-        .rounding_i      (rounding),
-        .overflow_i      (overflow),
-        .infinity_i      (infinity),
-        .scale_mode_i    (scale_mode),
-        .clear_o         (clear),
-        .start_o         (start),
-        .format_a_o      (format_a),
-        .format_b_o      (format_b),
-        .format_d_o      (format_d),
-        .busy_o          (busy),
-        .done_o          (done),
-        .bad_job_o       (bad_job),
-        .write_refused_o (write_refused)
-    );
-
-    assign irq_o = done || bad_job;
-
-    wire launch;
-    wire loader_stall, launcher_stall, preloader_stall, drain_control_stall, drain_stall;
-    wire init_stall;
-
-    quaver_counters #(
-        .COUNT (COUNTERS)
-    ) u_counters (
-        .clk_i   (clk_i),
-        .rst_ni  (rst_ni),
-        .clear_i (clear),
-        .busy_i  (busy),
-        .event_i ({drain_stall, drain_control_stall, preloader_stall || init_stall, loader_stall,
-                   launcher_stall, launch, 1'b1}),
-        .count_o ({stall_d, stall_p, stall_c, stall_b, stall_a, rows, cycles})
+        .finished_i     (m_axis_d_tvalid && m_axis_d_tready && m_axis_d_tlast),
+        .event_i        ({drain_stall, drain_control_stall, preloader_stall || init_stall,
+                          loader_stall, launcher_stall, launch}),
+        .job_rst_no     (job_rst_n),
+        .start_o        (start),
+        .m_o            (m),
+        .n_o            (n),
+        .k_o            (k),
+        .format_a_o     (format_a),
+        .format_b_o     (format_b),
+        .format_d_o     (format_d),
+        .rounding_o     (rounding),
+        .overflow_o     (overflow),
+        .infinity_o     (infinity),
+        .init_o         (init),
+        .bias_o         (bias),
+        .relu_o         (relu),
+        .scale_mode_o   (scale_mode),
+        .scale_o        (scale),
+        .irq_o          (irq_o)
     );
 
     // ---- Sequencer -------------------------------------------------------

@@ -296,11 +296,13 @@ impl Core {
     pub fn visit(&self, v: &mut dyn Visitor) {
         let shape = &self.shape;
         v.scope("u_core", None, |v| {
-            v.flag("abort_q", self.abort_q);
-            v.scope("u_axi_lite", None, |v| self.axi_lite.visit(v));
-            v.scope("u_csr", None, |v| self.csr.visit(v));
-            v.scope("u_job_control", None, |v| self.job_control.visit(v, shape));
-            v.scope("u_counters", None, |v| self.counters.visit(v));
+            v.scope("u_control", None, |v| {
+                v.flag("abort_q", self.abort_q);
+                v.scope("u_axi_lite", None, |v| self.axi_lite.visit(v));
+                v.scope("u_csr", None, |v| self.csr.visit(v));
+                v.scope("u_job_control", None, |v| self.job_control.visit(v, shape));
+                v.scope("u_counters", None, |v| self.counters.visit(v));
+            });
             self.flow.visit(v, shape);
             v.scope("u_preloader", None, |v| self.preloader.visit(v, shape));
             v.scope("u_drain_control", None, |v| {

@@ -153,10 +153,10 @@ mod tests {
 
     /// The one offset that hand-written Verilog repeats: CONTROL may be written while busy.
     #[test]
-    fn control_address_of_the_core_vs_the_map() {
+    fn control_address_vs_the_map() {
         let library = crate::units::Library::embedded();
-        let core = library.source("quaver_core").unwrap();
-        let words: Vec<_> = crate::lex::tokens(core).iter().map(|t| t.text).collect();
+        let control = library.source("quaver_control").unwrap();
+        let words: Vec<_> = crate::lex::tokens(control).iter().map(|t| t.text).collect();
         let at = words.iter().position(|w| *w == "CONTROL_ADDRESS").unwrap();
         assert_eq!(words[at + 2], format!("12'h{:03x}", csr::offset("CONTROL")));
     }

@@ -4,6 +4,7 @@ rtl/quaver_csr.v
 rtl/quaver_format_index.v
 rtl/quaver_job_control.v
 rtl/quaver_counters.v
+rtl/quaver_control.v
 rtl/quaver_tile_iterator.v
 rtl/quaver_decode.v
 rtl/quaver_select.v
