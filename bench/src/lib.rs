@@ -105,7 +105,8 @@ pub const NAMED: &str = "models";
 /// figure as it comes.
 ///
 /// # Errors
-/// [`BenchError`] for an unknown group, a text that no figure has, a peer that cannot be measured, or an engine's failure.
+/// [`BenchError`] for an unknown group, a text that no figure has, a peer that cannot be measured, or an
+/// engine's failure.
 pub fn run(
     names: &[String],
     options: &Options,

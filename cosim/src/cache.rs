@@ -3,7 +3,8 @@
 //! An entry is a folder with the artefact and its SHA-256. It is built in a temporary folder
 //! beside its place and renamed into it, under a file lock, so that programs which start at once
 //! build once and none ever sees half an entry. An entry that does not match its digest is built
-//! anew. What an interrupted build left behind goes when the next one begins. Any entry may be deleted at any time that no build is running.
+//! anew. What an interrupted build left behind goes when the next one begins. Any entry may be
+//! deleted at any time that no build is running.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};

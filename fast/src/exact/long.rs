@@ -165,14 +165,14 @@ impl Products for Kernel {
         let at = m * self.block.1;
         let unit = 2f64.powi(self.a.unit + self.b.unit);
         let [low, middle, high] = &mut self.numbers;
-        let offset = ((self.terms as i64) << 50, self.rows[m]);
+        let terms_and_row = ((self.terms as i64) << 50, self.rows[m]);
         let lower = &self.sums.lower[at..][..width];
         let upper = &self.sums.upper[at..][..width];
         let (low, middle, high) = (&mut low[..width], &mut middle[..width], &mut high[..width]);
         separate(
             Isa::Avx512,
             unit,
-            offset,
+            terms_and_row,
             &self.cols,
             (lower, upper),
             (low, middle, high),
@@ -185,11 +185,17 @@ impl Products for Kernel {
 }
 
 for_each_isa! {
-    fn separate(unit: f64, offset: (i64, i64), cols: &[i64], sums: (&[u64], &[u64]), numbers: (&mut [f64], &mut [f64], &mut [f64])) = separate_loop
+    fn separate(
+        unit: f64,
+        terms_and_row: (i64, i64),
+        cols: &[i64],
+        sums: (&[u64], &[u64]),
+        numbers: (&mut [f64], &mut [f64], &mut [f64])
+    ) = separate_loop
 }
 
-/// Takes from two sums what they have more than those of products, and makes binary64 numbers of what is left. `offset`: the upper
-/// sum's for its terms, and the row's sum.
+/// Takes from two sums what they have more than those of products, and makes binary64 numbers of what is left.
+/// `terms` is what the upper sum has more for each term, all together; `row` and `cols` are sums of values.
 #[inline(always)]
 fn separate_loop(
     unit: f64,
