@@ -36,7 +36,7 @@
 // scale of the block in tuser, and every beat of B those of the columns. A block is
 // CHUNK_TILES k tiles.
 //
-// CONTROL.start is written at clock s (reg_write). STATUS.busy is set from s + 1,
+// CONTROL.start is written at clock s (see quaver_control). STATUS.busy is set from s + 1,
 // the walkers begin at s + 2, and their first tiles are there at s + 4. If beats
 // are there too, the loader takes the first tile's at s + 4 to s + 3 + ROWS, the
 // launcher sends the swap at s + 4 + ROWS and its first row at s + 5 + ROWS.

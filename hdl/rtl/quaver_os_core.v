@@ -30,7 +30,7 @@
 // NORMALISE, EXP_FLOOR and EXP_BASE: see quaver_decode; the generator makes them, and
 // PSUM_W, EXACT_FIELD and K_MAX, from the accumulator and the formats.
 //
-// CONTROL.start is written at clock s (reg_write). STATUS.busy is set from s + 1,
+// CONTROL.start is written at clock s (see quaver_control). STATUS.busy is set from s + 1,
 // the walkers begin at s + 2, and their first steps are there at s + 4. If beats
 // are there too, the loader takes its first at s + 4, and the first rotation begins
 // at s + 6.
