@@ -337,3 +337,45 @@ fn layout_loop<const N: usize>(
 for_each_isa! {
     fn by_layout<[N]>(layout: &Layout, codes: &[[u8; N]], values: &mut [f32], stride: usize) = layout_loop::<N>
 }
+
+#[cfg(test)]
+mod tests {
+    use quaver_contract::Formats;
+
+    use super::*;
+
+    /// Machines differ in what they have; each way has to be right on those that choose another.
+    #[test]
+    fn chunks_without_tables_in_registers_vs_one_by_one() {
+        let codes: [u8; 256] = std::array::from_fn(|i| (i * 37 + 11) as u8);
+        let mut formats = 0;
+        for format in Formats::default()
+            .iter()
+            .filter(|format| format.bits() <= 8)
+        {
+            formats += 1;
+            let mut decoder = Decoder::new(format);
+            #[cfg(target_arch = "x86_64")]
+            {
+                decoder.tables = None;
+            }
+            for with_layout in [true, false] {
+                decoder.layout = decoder.layout.filter(|_| with_layout);
+                for &isa in Isa::ALL.iter().filter(|isa| isa.is_available()) {
+                    let mut values = [0.0; 8 * 35];
+                    decoder.chunks::<32>(isa, codes.as_chunks().0, &mut values, 35);
+                    for (i, &code) in codes.iter().enumerate() {
+                        let value = values[i / 32 * 35 + i % 32].to_bits();
+                        assert_eq!(
+                            value,
+                            decoder.one(code).to_bits(),
+                            "{} {isa:?} {code}",
+                            format.name
+                        );
+                    }
+                }
+            }
+        }
+        assert!(formats > 0);
+    }
+}
