@@ -57,6 +57,18 @@ pub(crate) struct QuantizeArgs {
     system: System,
 }
 
+/// Where the results of a command that makes a plan go.
+#[derive(Debug, Args)]
+struct ResultArgs {
+    /// Where the plan goes
+    #[arg(short, long, value_name = "PLAN.json")]
+    output: PathBuf,
+
+    /// Prints one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
 #[derive(Debug, Subcommand)]
 enum System {
     /// Intel Neural Compressor on Gaudi: measure, then make scales

@@ -12,6 +12,7 @@ use quaver_quant::workflow::intfp::{Config, Decided, Observing, Rule, Setting};
 use quaver_quant::{Plan, onnx};
 use serde::Serialize;
 
+use super::ResultArgs;
 use crate::args::{Global, one_of};
 use crate::commands::run::read_inputs;
 use crate::console;
@@ -111,13 +112,8 @@ pub(super) struct IntfpArgs {
     #[arg(long, value_name = "NAME", value_parser = one_of(ACCUMULATORS, |row| row.name))]
     accumulator: Option<AccumulatorRow>,
 
-    /// Where the plan goes
-    #[arg(short, long, value_name = "PLAN.json")]
-    output: PathBuf,
-
-    /// Prints one JSON object
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    results: ResultArgs,
 }
 
 /// The object of `--json`.
@@ -138,7 +134,7 @@ struct Report {
 pub(super) fn run(args: &IntfpArgs, global: &Global) -> Result<(), CliError> {
     let formats = global.formats()?;
     let config = config(args)?;
-    let output = Output::check(&args.output)?;
+    let output = Output::check(&args.results.output)?;
     let model = onnx::read(&args.model).map_err(CliError::model(&args.model))?;
     let mut session = Session::new(&model).map_err(CliError::model(&args.model))?;
     let decided = Decided::by_config(&session, &formats, &config).map_err(CliError::other)?;
@@ -160,7 +156,7 @@ pub(super) fn run(args: &IntfpArgs, global: &Global) -> Result<(), CliError> {
         host,
         kept: session.layers().count() - jobs - host,
     };
-    if args.json {
+    if args.results.json {
         return console::print_json(&report);
     }
     console::print(&format!(

@@ -16,6 +16,7 @@ use quaver_quant::workflow::mixed::{
 use quaver_quant::{Error, Plan, Tensor, onnx};
 use serde::Serialize;
 
+use super::ResultArgs;
 use super::intfp::observe;
 use crate::args::{Global, one_of};
 use crate::commands::run::{read_array, read_inputs};
@@ -108,13 +109,8 @@ pub(super) struct MixedArgs {
         value_parser = one_of(ACCUMULATORS, |row| row.name))]
     accumulator: AccumulatorRow,
 
-    /// Where the plan goes
-    #[arg(short, long, value_name = "PLAN.json")]
-    output: PathBuf,
-
-    /// Prints one JSON object
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    results: ResultArgs,
 }
 
 /// The object of `--json`.
@@ -165,7 +161,7 @@ pub(super) fn run(args: &MixedArgs, global: &Global) -> Result<bool, CliError> {
         return Err(CliError::option("--limit", limit, "numbers"));
     }
     let labels = args.labels.as_deref().map(read_labels).transpose()?;
-    let output = Output::check(&args.output)?;
+    let output = Output::check(&args.results.output)?;
     let model = onnx::read(&args.model).map_err(CliError::model(&args.model))?;
     let mut session = Session::new(&model).map_err(CliError::model(&args.model))?;
     let calibrators = Calibrators {
@@ -224,7 +220,7 @@ pub(super) fn run(args: &MixedArgs, global: &Global) -> Result<bool, CliError> {
         }
         output.write(|writer| writer.write_all(file.to_json().as_bytes()))?;
     }
-    match args.json {
+    match args.results.json {
         true => console::print_json(&report)?,
         false => show(&report, names.len())?,
     }

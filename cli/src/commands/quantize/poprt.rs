@@ -13,6 +13,7 @@ use quaver_quant::workflow::poprt::{Collecting, Params, Stored, convert, quantis
 use quaver_quant::{Plan, onnx};
 use serde::Serialize;
 
+use super::ResultArgs;
 use crate::args::one_of;
 use crate::commands::run::read_inputs;
 use crate::console;
@@ -96,13 +97,8 @@ pub(super) struct PoprtArgs {
         value_parser = one_of(ACCUMULATORS, |row| row.name))]
     accumulator: AccumulatorRow,
 
-    /// Where the plan goes
-    #[arg(short, long, value_name = "PLAN.json")]
-    output: PathBuf,
-
-    /// Prints one JSON object
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    results: ResultArgs,
 }
 
 /// The object of `--json`.
@@ -122,7 +118,7 @@ pub(super) fn run(args: &PoprtArgs) -> Result<(), CliError> {
     let params = Params::parse(&args.fp8_params).map_err(CliError::other)?;
     let range = range(&args.scale_range)?;
     let check = |path: &Option<PathBuf>| path.as_deref().map(Output::check).transpose();
-    let output = Output::check(&args.output)?;
+    let output = Output::check(&args.results.output)?;
     let (log, precision) = (check(&args.quantize_log)?, check(&args.precision_compare)?);
     let model = onnx::read(&args.model).map_err(CliError::model(&args.model))?;
     let mut session = Session::new(&model).map_err(CliError::model(&args.model))?;
@@ -166,7 +162,7 @@ pub(super) fn run(args: &PoprtArgs) -> Result<(), CliError> {
         kept: session.layers().count() - plan.layers.len(),
         lossy: kept,
     };
-    if args.json {
+    if args.results.json {
         return console::print_json(&report);
     }
     let lossy = match report.lossy.is_empty() {
