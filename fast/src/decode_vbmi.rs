@@ -24,7 +24,7 @@ pub(crate) fn bytes(table: &[u8; 256], codes: &[[u8; 32]], bytes: &mut [[u8; 32]
 /// A table in registers.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,avx2,fma")]
-fn quarters(table: &[u8; 256]) -> [__m512i; 4] {
+pub(crate) fn quarters(table: &[u8; 256]) -> [__m512i; 4] {
     // SAFETY: four registers of 64 bytes.
     [0, 64, 128, 192].map(|i| unsafe { _mm512_loadu_si512(table.as_ptr().add(i).cast()) })
 }
@@ -32,7 +32,7 @@ fn quarters(table: &[u8; 256]) -> [__m512i; 4] {
 /// The bytes of 64 codes.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,avx2,fma")]
-fn look_up(table: &[__m512i; 4], codes: __m512i) -> __m512i {
+pub(crate) fn look_up(table: &[__m512i; 4], codes: __m512i) -> __m512i {
     let low = _mm512_permutex2var_epi8(table[0], codes, table[1]);
     let high = _mm512_permutex2var_epi8(table[2], codes, table[3]);
     _mm512_mask_blend_epi8(_mm512_movepi8_mask(codes), low, high)

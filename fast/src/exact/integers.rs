@@ -13,6 +13,7 @@ use quaver_contract::Format;
 use super::{Products, even};
 use crate::aligned::Aligned;
 use crate::decode::table;
+use crate::decode_vbmi;
 
 const SHIFT: i32 = 8;
 /// Rows and columns whose binary64 sums are held at a time, at most.
@@ -248,12 +249,8 @@ fn pack_b(values: &[i16; 256], codes: ArrayView2<'_, u8>, out: &mut [i32]) {
     let pairs = depth.div_ceil(2);
     let contiguous = cols == 1 || codes.strides()[1] == 1;
     let (start, row_stride) = (codes.as_ptr(), codes.strides()[0]);
-    let quarters = |bytes: [u8; 256]| {
-        // SAFETY: four registers of 64 bytes.
-        [0, 64, 128, 192].map(|i| unsafe { _mm512_loadu_si512(bytes.as_ptr().add(i).cast()) })
-    };
-    let lower = quarters(values.map(|value| value as u8));
-    let upper = quarters(values.map(|value| (value >> 8) as u8));
+    let lower = decode_vbmi::quarters(&values.map(|value| value as u8));
+    let upper = decode_vbmi::quarters(&values.map(|value| (value >> 8) as u8));
     // A column's pair is its lower and upper byte of the even term, then of the odd one.
     let places = [0, 16].map(|first: u8| {
         let bytes: [u8; 64] =
@@ -297,14 +294,8 @@ fn pack_b(values: &[i16; 256], codes: ArrayView2<'_, u8>, out: &mut [i32]) {
             } else {
                 u64::MAX >> COLS
             };
-            let second_half = _mm512_movepi8_mask(both);
-            let look_up = |table: &[__m512i; 4]| {
-                let low = _mm512_permutex2var_epi8(table[0], both, table[1]);
-                let high = _mm512_permutex2var_epi8(table[2], both, table[3]);
-                let bytes = _mm512_mask_blend_epi8(second_half, low, high);
-                _mm512_maskz_mov_epi8(there, bytes)
-            };
-            let (lower, upper) = (look_up(&lower), look_up(&upper));
+            let [lower, upper] = [&lower, &upper]
+                .map(|table| _mm512_maskz_mov_epi8(there, decode_vbmi::look_up(table, both)));
             for (i, &places) in places.iter().enumerate() {
                 let values = _mm512_permutex2var_epi8(lower, places, upper);
                 // SAFETY: half of 32 pairs.

@@ -309,6 +309,8 @@ mod tests {
                 }
             }
         }
+        let sets = Isa::ALL.iter().filter(|isa| isa.is_available()).count();
+        assert!(tested.len() >= sets, "{tested:?}");
         assert!(tested.values().all(|&pairs| pairs > 20), "{tested:?}");
     }
 }
