@@ -5,7 +5,7 @@ use quaver_fast::Isa;
 use quaver_fast::decode::Decoder;
 use quaver_fast::encode::Encoder;
 
-use crate::{Amount, BenchError, Measurement, Options, pairs, seconds, start_peer};
+use crate::{Amount, BenchError, Measurement, Options, pairs, seconds, start_peer, warmed};
 
 const COUNT: usize = 1 << 24;
 
@@ -64,12 +64,13 @@ pub(crate) fn run(
             }
             let name = format!("{name}, bytes");
             if options.takes(&name) {
-                let theirs = || {
+                let mut theirs = || {
                     seconds(|| {
                         copy.copy_from_slice(&values);
                         Ok(())
                     })
                 };
+                let theirs = || warmed(&mut theirs);
                 report(pairs(options, name, bytes, "memcpy", ours, theirs)?);
             }
         }

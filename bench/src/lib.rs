@@ -189,7 +189,8 @@ fn warmed(mut run: impl FnMut() -> Result<f64, BenchError>) -> Result<f64, Bench
     run()
 }
 
-/// Alternates two timed runs, ours after others of its own, and makes a measurement of their amounts per second.
+/// Alternates two timed runs and makes a measurement of their amounts per second. Ours is [`warmed`] here; the
+/// peer has to be by itself, which one in another process does best.
 fn pairs(
     options: &Options,
     name: String,
