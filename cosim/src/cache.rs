@@ -126,9 +126,7 @@ impl Cache {
         fs::rename(&finished, &entry).map_err(CosimError::io("make", &entry))?;
         Ok(artefact)
     }
-}
 
-impl Cache {
     /// Removes the temporary folders of builds that no longer run: those of entry `own`, whose lock the caller
     /// has, and those whose lock nobody has.
     fn sweep(&self, own: &str) {
